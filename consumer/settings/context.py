@@ -1,0 +1,75 @@
+"""What the pod found out at start and hands to each shard process, as one file in the run directory.
+
+A shard process asks AWS for none of this, and so needs neither boto3 nor the settings file.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from consumer.settings.model import Settings
+
+RUN_DIRECTORY_VARIABLE = "TIDEMARK_RUN_DIR"
+"""Environment variable through which the daemon's children find the run directory."""
+
+
+class TableFacts(BaseModel):
+    """What a table is: learnt from DescribeTable and DescribeTimeToLive."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    region: str
+    partition_key: str
+    sort_key: str | None = None
+    ttl_attribute: str | None = None
+    key_types: dict[str, Literal["S", "N", "B"]]
+
+
+class Endpoint(BaseModel):
+    """A service's address in a region."""
+
+    model_config = ConfigDict(frozen=True)
+
+    service: Literal["dynamodb", "kinesis"]
+    region: str
+    url: str
+
+
+class ShardContext(BaseModel):
+    """The contents of `context.json` in the run directory."""
+
+    model_config = ConfigDict(frozen=True)
+
+    settings: Settings
+    worker_id: str
+    region: str
+    endpoints: tuple[Endpoint, ...]
+    source_table: TableFacts
+    source_readable: bool
+    targets: dict[str, TableFacts]
+    """By processor name."""
+    stream_retention_hours: int
+    first_start_at: float
+    """Unix seconds of the application's first start, from the positions table."""
+
+    def endpoint(self, service: Literal["dynamodb", "kinesis"], region: str | None = None) -> Endpoint:
+        """The address of a service in a region (default: the application's own)."""
+        wanted = region or self.region
+        return next(entry for entry in self.endpoints if (entry.service, entry.region) == (service, wanted))
+
+
+def context_file(run_directory: Path) -> Path:
+    """Where the pod writes the context and a shard process reads it."""
+    return run_directory / "context.json"
+
+
+def write_context(run_directory: Path, context: ShardContext) -> None:
+    """Write the context for the shard processes to come."""
+    context_file(run_directory).write_text(context.model_dump_json(), encoding="utf-8")
+
+
+def read_context(run_directory: Path) -> ShardContext:
+    """Read what the pod wrote; raises pydantic's error if the file is not its own."""
+    return ShardContext.model_validate_json(context_file(run_directory).read_text(encoding="utf-8"))
