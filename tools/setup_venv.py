@@ -73,9 +73,9 @@ def is_stamped(wanted: str) -> bool:
 def set_up() -> None:
     """Make the environment and install into it, in the order the steps need each other."""
     STAMP.unlink(missing_ok=True)
-    print("setup: installing into .venv (about 350 MB at the first time, a minute or two)", flush=True)
     if not venv_works():
         make_venv()
+    print("setup: installing into .venv (the first time about 400 MB, a minute or two)", flush=True)
     install("the build tools", *HASHED, "-r", "constraints-build.txt")
     install_packages()
     if not jars_are_right():
@@ -86,7 +86,7 @@ def set_up() -> None:
         if not jars_are_right():
             raise SetupError("the jars (named above) are not those of kclpy-jars.sha256; .venv is not usable")
     install("Tidemark", "--no-build-isolation", "--editable", ".")
-    if not in_venv("-m", "pip", "check"):
+    if not in_venv("-m", "pip", "--quiet", "check"):
         raise SetupError("the installed packages do not fit each other (named above); run make constraints")
 
 
