@@ -1,19 +1,33 @@
 """tidemark.yaml: every setting, its default and what is allowed."""
 
-from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
-from consumer.settings.duration import Duration
+from consumer.settings.duration import Between
 
-TableName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{3,255}$")]
+TableName = Annotated[
+    str, Field(pattern=r"^[a-zA-Z0-9_.-]{3,255}$", description="3 to 255 letters, digits, `_`, `.` or `-`")
+]
 """A legal DynamoDB table name (DynamoDB Developer Guide, Naming rules)."""
 
-ApplicationName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{3,236}$")]
+ApplicationName = Annotated[
+    str, Field(pattern=r"^[a-zA-Z0-9_.-]{3,236}$", description="3 to 236 letters, digits, `_`, `.` or `-`")
+]
 """Names the lease table, so a legal table name; KCL appends `-WorkerMetricStats` (19) for its own tables."""
 
-ProcessorName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+StreamName = Annotated[
+    str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,128}$", description="1 to 128 letters, digits, `_`, `.` or `-`")
+]
+"""A legal stream name (Amazon Kinesis Data Streams API Reference, CreateStream)."""
+
+ProcessorName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
+        description="1 to 63 lower-case letters, digits or `-`, with a letter or digit first",
+    ),
+]
 
 
 class Model(BaseModel):
@@ -25,17 +39,10 @@ class Model(BaseModel):
 class KinesisSource(Model):
     """A Kinesis data stream that is the table's streaming destination."""
 
-    stream: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,128}$")]
+    stream: StreamName
     table: TableName
-    start: Literal["trim_horizon", "latest"] | datetime = "trim_horizon"
+    start: Literal["trim_horizon", "latest"] | AwareDatetime = "trim_horizon"
     retrieval: Literal["polling", "fan_out"] = "polling"
-
-    @model_validator(mode="after")
-    def _start_names_its_zone(self) -> Self:
-        if isinstance(self.start, datetime) and self.start.tzinfo is None:
-            message = "start: a time needs its zone, such as 2026-01-31T00:00:00Z"
-            raise ValueError(message)
-        return self
 
 
 class Source(Model):
@@ -69,12 +76,12 @@ class Kcl(Model):
     """What of the Kinesis Client Library's own configuration is worth a setting; names are KCL's."""
 
     max_records: Annotated[int, Field(ge=1, le=10_000)] = 2_000
-    idle_time_between_reads: Annotated[Duration, Field(ge=0.2, le=60)] = 1.0
-    failover_time: Annotated[Duration, Field(ge=1, le=300)] = 10.0
-    lease_assignment_interval: Annotated[Duration, Field(ge=1, le=600)] | None = None
-    shard_sync_interval: Annotated[Duration, Field(ge=1, le=600)] = 60.0
-    parent_shard_poll_interval: Annotated[Duration, Field(ge=0.2, le=600)] = 10.0
-    shutdown_grace: Annotated[Duration, Field(ge=1, le=600)] = 20.0
+    idle_time_between_reads: Annotated[float, Between("200ms", "60s")] = 1.0
+    failover_time: Annotated[float, Between("1s", "300s")] = 10.0
+    lease_assignment_interval: Annotated[float, Between("1s", "600s")] | None = None
+    shard_sync_interval: Annotated[float, Between("1s", "600s")] = 60.0
+    parent_shard_poll_interval: Annotated[float, Between("200ms", "600s")] = 10.0
+    shutdown_grace: Annotated[float, Between("1s", "600s")] = 20.0
 
 
 class DynamoDBTable(Model):
@@ -91,7 +98,10 @@ class DynamoDBStore(Model):
 
 
 class Projection(Model):
-    """A read model: a row per item. `key` and `fields` are JMESPath over `{keys, new}`; no `fields`: the whole image."""
+    """A read model: a row per item.
+
+    `key` and `fields` are JMESPath over `{keys, new}`; no `fields`: the whole image.
+    """
 
     store: DynamoDBStore
     key: Annotated[dict[str, str], Field(min_length=1, max_length=2)]
@@ -116,19 +126,20 @@ class Settings(Model):
     source: Source
     delivery: Delivery = Delivery()
     window: Window = Window()
-    checkpoint_interval: Annotated[Duration, Field(ge=0.1, le=300)] = 5.0
+    checkpoint_interval: Annotated[float, Between("100ms", "300s")] = 5.0
     on_trimmed: Literal["park", "continue"] = "park"
     kcl: Kcl = Kcl()
     processors: Annotated[tuple[Processor, ...], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
-        names = [processor.name for processor in self.processors]
+    @field_validator("processors", mode="after")
+    @classmethod
+    def _names_are_unique(cls, processors: tuple[Processor, ...]) -> tuple[Processor, ...]:
+        names = [processor.name for processor in processors]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            message = f"processors: the name {twice[0]!r} is given twice; frontiers and metrics are kept by name"
+            message = f"the name {twice[0]!r} is given twice; frontiers and metrics are kept by name"
             raise ValueError(message)
-        return self
+        return processors
 
     def delivery_of(self, processor: Processor) -> Delivery:
         """The processor's own delivery settings where it has them, else the file's."""
