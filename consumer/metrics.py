@@ -1,9 +1,9 @@
 """Every metric of the service, in one table; the only door to prometheus_client.
 
-Shard processes write theirs into files: prometheus_client's multiprocess mode, chosen by PROMETHEUS_MULTIPROC_DIR
-when the library is imported. The pod merges the files at each scrape and adds its own few figures. Counters and
-histograms of a dead process are kept, its gauges go: so nothing that counts up carries a shard's name, and a
-shard's series go with its lease.
+Shard processes write theirs into files: prometheus_client's multiprocess mode, which PROMETHEUS_MULTIPROC_DIR
+turns on when the library is imported. The pod merges the files at each scrape and adds its own few figures.
+Counters and histograms of a dead process are kept, its gauges go: so nothing that counts up carries a shard's
+name, and a shard's series go with its lease.
 """
 
 import os
