@@ -30,7 +30,7 @@ lint: setup  ## Check style, types and the imports between packages
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
-	@$(VENV)/lint-imports
+	@$(VENV)/lint-imports --no-logo
 
 .PHONY: bench
 bench: setup  ## Measure speed and memory (ARGS passed on)
