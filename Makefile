@@ -29,7 +29,7 @@ test: setup  ## Run every test (ARGS="-k name" to choose); what this machine can
 lint: setup  ## Check style, types and the imports between packages
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
-	@$(VENV)/mypy
+	@$(VENV)/mypy $(wildcard consumer checkpoint sandbox tests tools benchmarks)
 	@$(VENV)/lint-imports --no-logo
 
 .PHONY: bench
