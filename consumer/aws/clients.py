@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from importlib.resources import as_file, files
 
 import aiohttp
+import botocore.session
 
 from consumer.aws.client import AwsClient, CallPolicy
 from consumer.aws.credentials import CredentialsProvider, CredentialsSource
@@ -50,7 +51,6 @@ async def open_clients(
     credentials: CredentialsSource | None = None,
     policy: CallPolicy | None = None,
     connections: int = 128,
-    ca_bundle: str | None = None,
 ) -> AsyncIterator[Clients]:
     """Open the shared connections and close them at the end.
 
@@ -59,9 +59,8 @@ async def open_clients(
         credentials: default: botocore's chain.
         policy: time-outs and quick retries.
         connections: most connections at once; a call beyond them waits for one.
-        ca_bundle: file of trusted certificates; default: those that botocore brings.
     """
-    connector = aiohttp.TCPConnector(limit=connections, ssl=_trust(ca_bundle))
+    connector = aiohttp.TCPConnector(limit=connections, ssl=_trust())
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -71,13 +70,10 @@ async def open_clients(
         yield Clients(endpoint_url, session, credentials or CredentialsProvider(), policy or CallPolicy())
 
 
-def _trust(ca_bundle: str | None) -> ssl.SSLContext:
-    """The same trust as boto3's, which needs no certificates of the operating system's."""
-    context = ssl.create_default_context(cafile=ca_bundle) if ca_bundle else _botocore_trust()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-def _botocore_trust() -> ssl.SSLContext:
+def _trust() -> ssl.SSLContext:
+    """As boto3: AWS_CA_BUNDLE or the profile's `ca_bundle`, else the certificates that botocore brings."""
+    bundle = botocore.session.Session().get_config_variable("ca_bundle")
+    if bundle:
+        return ssl.create_default_context(cafile=bundle)
     with as_file(files("botocore") / "cacert.pem") as path:
-        return ssl.create_default_context(cafile=str(path))
+        return ssl.create_default_context(cafile=path)
