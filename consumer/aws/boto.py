@@ -45,7 +45,7 @@ def default_region() -> str:
 
 
 def endpoint_url(service: str, region: str) -> str:
-    """Where botocore would call a service: by AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, the profile, or AWS.
+    """Where botocore would call a service: AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, the profile, or AWS.
 
     Raises:
         SettingsError: botocore knows no such service, or the region's name is not one.
