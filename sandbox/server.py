@@ -1,0 +1,68 @@
+"""The sandbox as a server: one socket, ministack behind the fault switch, until it is told to stop."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hypercorn.asyncio import serve as serve_asgi
+from hypercorn.config import Config
+
+from sandbox import emulator
+from sandbox.emulator import Application, Message, Receive, Send
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a sandbox is served. `port` 0 takes a free one; `seed` is for the faults' dice."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    seed: int = 0
+    ttl_interval_seconds: float = 1.0
+    verbose: bool = False
+
+
+async def serve(settings: Settings, *, ready: Callable[[str], None], stop: asyncio.Event) -> None:
+    """Serve until `stop` is set; `ready` is called once with the endpoint (http://HOST:PORT).
+
+    May be called once a process: ministack keeps its state in its modules. Raises OSError where the address
+    can't be bound.
+    """
+    listener = socket.create_server((settings.host, settings.port), backlog=1024)
+    port = listener.getsockname()[1]
+    loaded = emulator.load(port, verbose=settings.verbose)
+    application = _with_lifespan(loaded.application, lambda: ready(f"http://{settings.host}:{port}"))
+    # hypercorn names its own Scope and Event types; ours are the same mappings, said more plainly.
+    await serve_asgi(application, _config(listener, settings), shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+
+
+def _with_lifespan(application: Application, ready: Callable[[], None]) -> Application:
+    """Answer the server's lifespan messages in ministack's place, and tell when the server serves."""
+
+    async def lifespan(message: Message, receive: Receive, send: Send) -> None:
+        if message["type"] != "lifespan":
+            await application(message, receive, send)
+            return
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        ready()
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    return lifespan
+
+
+def _config(listener: socket.socket, settings: Settings) -> Config:
+    """Settings of hypercorn, which speaks HTTP/2 without TLS too, as the KCL's Kinesis client needs."""
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]  # hypercorn closes it
+    config.loglevel = "INFO" if settings.verbose else "WARNING"
+    config.accesslog = "-" if settings.verbose else None
+    config.errorlog = "-"
+    config.keep_alive_timeout = 75
+    config.keep_alive_max_requests = 1_000_000_000  # a client's connection lives as long as the client
+    config.graceful_timeout = 0.5
+    config.include_server_header = False
+    config.include_date_header = False
+    return config
