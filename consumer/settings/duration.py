@@ -29,7 +29,7 @@ def parse_duration(value: object) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """The text of a duration, to the millisecond, in the largest unit up to minutes that needs no fraction."""
+    """Write seconds as a duration, to the millisecond, in minutes or seconds where that needs no fraction."""
     milliseconds = round(seconds * 1000)
     for unit in ("m", "s"):
         size = round(_UNITS[unit] * 1000)

@@ -1,0 +1,160 @@
+"""The `tidemark` program: each command a thin call of what stands in consumer.commands.
+
+Exit codes: 0 all well, 1 it failed, 2 a setting or an argument that a person has to put right, 130 Ctrl-C.
+Each command imports what it needs when it is called, so that `tidemark --help` is there at once.
+"""
+
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from consumer.errors import SettingsError, TidemarkError
+
+app = typer.Typer(
+    help="Keeps read models and other systems true to a DynamoDB table, from its change data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+SETTINGS_FILE = "tidemark.yaml"
+INTERRUPTED = 130
+LAST_PORT = 65535
+
+
+def main() -> None:
+    """Run the program; a mistake of the user's is told in a sentence, never by a traceback."""
+    try:
+        app(prog_name="tidemark")
+    except SettingsError as error:
+        _fail(str(error), 2)
+    except TidemarkError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _fail(message: str, code: int) -> None:
+    typer.echo(message, err=True)
+    sys.exit(code)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"tidemark {version('tidemark')}")
+        raise typer.Exit
+
+
+@app.callback()
+def tidemark(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Keeps read models and other systems true to a DynamoDB table, from its change data."""
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The settings file.")] = Path(SETTINGS_FILE),
+    worker_id: Annotated[
+        str | None, typer.Option(help="This worker's name; it must be stable.", show_default="the host name")
+    ] = None,
+    ops_host: Annotated[str, typer.Option(help="Where /metrics, /status and the probes listen.")] = "0.0.0.0",  # noqa: S104 - probes come to the pod's own address
+    ops_port: Annotated[
+        int, typer.Option(min=0, max=LAST_PORT, help="Their port; 0: any that is free.")
+    ] = 8080,
+    run_dir: Annotated[
+        Path | None,
+        typer.Option(help="Where the service's own files go.", show_default="a temporary directory"),
+    ] = None,
+    until_stdin_closes: Annotated[
+        bool, typer.Option("--until-stdin-closes", help="Stop when standard input ends.", hidden=True)
+    ] = False,
+) -> None:
+    """Run the service until SIGTERM or Ctrl-C."""
+    import asyncio
+
+    from consumer.commands.run import run as run_service
+    from consumer.commands.tether import stop_when_stdin_closes
+    from consumer.settings.load import load_settings
+
+    settings = load_settings(config)
+    if until_stdin_closes:
+        stop_when_stdin_closes()
+    worker = worker_id or socket.gethostname()
+    raise typer.Exit(asyncio.run(run_service(settings, worker, ops_host, ops_port, run_dir)))
+
+
+@app.command()
+def validate(
+    file: Annotated[Path, typer.Argument(help="The settings file.")] = Path(SETTINGS_FILE),
+    aws: Annotated[bool, typer.Option("--aws", help="Look at the stream and the tables in AWS too.")] = False,
+) -> None:
+    """Check a settings file.
+
+    All mistakes are told at once, each with its line and what is allowed.
+    """
+    from consumer.commands.validate import validate as check
+
+    for line in check(file, look_at_aws=aws):
+        typer.echo(line)
+
+
+@app.command()
+def schema() -> None:
+    """Print the settings file's JSON Schema."""
+    from consumer.commands.schema import settings_schema
+
+    typer.echo(settings_schema())
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=LAST_PORT, help="0: any that is free.")] = 4566,
+    host: Annotated[str, typer.Option(help="Where it listens.")] = "127.0.0.1",
+) -> None:
+    """Serve AWS on this machine, to try things out.
+
+    Kinesis, DynamoDB with its streams, SQS, SNS, S3 and EventBridge; nothing leaves the machine.
+    """
+    from consumer.commands.sandbox import serve
+
+    serve(host, port)
+
+
+@app.command()
+def demo(
+    duration: Annotated[
+        float | None,
+        typer.Option(min=1, help="Seconds of writing.", show_default="until Ctrl-C"),
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="Orders written a second.")] = 200,
+    shards: Annotated[int, typer.Option(min=1, max=32, help="Shards of the stream.")] = 2,
+    report: Annotated[Path | None, typer.Option(help="A file for the figures, as JSON.")] = None,
+    ops_port: Annotated[
+        int, typer.Option(min=0, max=LAST_PORT, help="Port of /metrics and /status; 0: any that is free.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Which orders are written.")] = 1,
+) -> None:
+    """Show it at work, on a sandbox of its own.
+
+    Orders are written, the service keeps a read model of them, and in the end both are compared item by item.
+    """
+    import asyncio
+
+    from consumer.commands.demo import Plan, run_demo
+
+    plan = Plan(duration=duration, rate=rate, shards=shards, report=report, ops_port=ops_port, seed=seed)
+    raise typer.Exit(asyncio.run(run_demo(plan)))
+
+
+if __name__ == "__main__":
+    main()
