@@ -101,7 +101,9 @@ def test_a_missing_an_extra_and_a_changed_jar_are_each_named(tmp_path: Path) -> 
 def test_make_help_lists_every_target() -> None:
     targets = re.findall(r"^\.PHONY: (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
-    listed = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S607 - make is wherever it is
+    listed = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout  # noqa: S607 - make is wherever it is
 
     assert [line.split()[1] for line in listed.splitlines()] == targets
 
