@@ -19,8 +19,13 @@ class Answer(Protocol):
 
 
 class Api(Protocol):
-    """One AWS service in one region, by its JSON protocol. Attribute values are in DynamoDB JSON, binary as base64 text."""
+    """One AWS service in one region, by its JSON protocol.
 
-    async def call(self, operation: str, request: Mapping[str, Any], *, expect: tuple[str, ...] = ()) -> Answer:
+    Attribute values are in DynamoDB JSON, binary as base64 text.
+    """
+
+    async def call(
+        self, operation: str, request: Mapping[str, Any], *, expect: tuple[str, ...] = ()
+    ) -> Answer:
         """Carry out one operation, such as PutItem; codes in `expect` come back as an answer, all other errors are raised."""
         ...

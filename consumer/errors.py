@@ -1,13 +1,15 @@
 """What can go wrong, and whose fault it is.
 
 TidemarkError
-├── SettingsError        a setting, the file or what AWS has at that name is wrong: a person must change something (exit 2)
+├── SettingsError        a setting, the file or what AWS has at that name is wrong: a person must change
+something (exit 2)
 ├── Rejected             the record is at fault: attempts, then the dead letter
 │   └── Undecodable      the bytes are not a change record at all
 ├── Unavailable          a store or service is at fault: wait and try again, without end
 └── LeaseLost            another worker owns the shard now: stop, write nothing more
 
-Whether a store's answer is Rejected or Unavailable is decided by the store's closed table of codes: what is not listed is Unavailable.
+Whether a store's answer is Rejected or Unavailable is decided by the store's closed table of codes: what is
+not listed is Unavailable.
 """
 
 
@@ -23,7 +25,8 @@ class Rejected(TidemarkError):  # noqa: N818 - an outcome's name, as in the desi
     """The record itself can't be applied; trying it again as it is won't help for long.
 
     Attributes:
-        code: short, stable name of the reason ("ValidationException", "KeyIsNull"): counted and put in the dead letter.
+        code: short, stable name of the reason ("ValidationException", "KeyIsNull"): counted and put in the
+        dead letter.
     """
 
     def __init__(self, message: str, *, code: str) -> None:

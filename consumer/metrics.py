@@ -8,7 +8,9 @@ name, and a shard's series go with its lease.
 
 import os
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections import Counter as Counted
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -142,6 +144,15 @@ class PodMetrics:
         )
         build.add_metric([self.version], 1)
         yield build
+
+
+def observe_all(histogram: Histogram, values: Sequence[float]) -> None:
+    """Observe many values at the cost of a few: a shard process settles them by the hundred."""
+    bounds = histogram._upper_bounds  # noqa: SLF001 - the library has no bulk form
+    counts = Counted(bisect_left(bounds, value) for value in values)
+    for bucket, count in counts.items():
+        histogram._buckets[bucket].inc(count)  # noqa: SLF001 - the same
+    histogram._sum.inc(sum(values))  # noqa: SLF001 - the same
 
 
 def metrics_directory(run_directory: Path) -> Path:

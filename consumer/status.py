@@ -1,6 +1,7 @@
 """A shard process's own account of itself: one small file in the run directory, written about once a second.
 
-The pod reads these for /status, /healthz and for the pids it signals on a drain. Writing is by rename, so a reader never sees half a file.
+The pod reads these for /status, /healthz and for the pids it signals on a drain. Writing is by rename, so a
+reader never sees half a file.
 """
 
 import os

@@ -26,6 +26,11 @@ class TableFacts(BaseModel):
     ttl_attribute: str | None = None
     key_types: dict[str, Literal["S", "N", "B"]]
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The key attributes' names, the partition key first."""
+        return (self.partition_key,) if self.sort_key is None else (self.partition_key, self.sort_key)
+
 
 class Endpoint(BaseModel):
     """A service's address in a region."""

@@ -1,0 +1,139 @@
+"""DynamoDB JSON <-> Python values, the canonical form of an image, and its digest.
+
+Source of the format: DynamoDB API Reference, AttributeValue.
+"""
+
+import base64
+from collections.abc import Callable, Mapping
+from decimal import Context, Decimal, InvalidOperation
+from hashlib import blake2b
+from typing import cast
+
+import orjson
+
+from consumer.errors import Rejected
+from consumer.record import AttributeValue, Image
+
+NO_IMAGE_DIGEST = "-"
+"""The digest of an item that is not there."""
+
+RESERVED = "_tidemark"
+"""The attribute that Tidemark keeps for itself in the rows it writes."""
+
+_EXACT = Context(prec=60)
+_MOST_DIGITS = 38
+
+Plain = None | bool | Decimal | str | bytes | list["Plain"] | dict[str, "Plain"]
+
+
+def decode_image(raw: bytes) -> Image:
+    """An image's raw JSON as attribute values.
+
+    Raises:
+        Rejected: it is not a map of attribute values.
+    """
+    try:
+        image = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        message = f"the image is not JSON: {error}"
+        raise Rejected(message, code="BadImage") from error
+    if not isinstance(image, dict) or not all(
+        isinstance(value, dict) and len(value) == 1 for value in image.values()
+    ):
+        message = "the image is not a map of attribute values"
+        raise Rejected(message, code="BadImage")
+    return image
+
+
+def digest(image: Mapping[str, AttributeValue] | None) -> str:
+    """32 hexadecimal digits that are equal for equal items, whatever the order of attributes and sets or the spelling of numbers."""
+    if image is None:
+        return NO_IMAGE_DIGEST
+    canonical = {name: _canonical(value) for name, value in image.items() if name != RESERVED}
+    return blake2b(orjson.dumps(canonical, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+def _canonical(value: AttributeValue) -> AttributeValue:
+    ((kind, content),) = value.items()
+    form = _CANONICAL.get(kind)
+    return value if form is None else {kind: form(content)}
+
+
+def _canonical_number(text: object) -> str:
+    try:
+        number = Decimal(cast("str", text))
+    except InvalidOperation as error:
+        message = f"{text!r} is not a number"
+        raise Rejected(message, code="BadImage") from error
+    return str(number.normalize(_EXACT)) if number else "0"
+
+
+_CANONICAL: Mapping[str, Callable[[object], object]] = {
+    "N": _canonical_number,
+    "NS": lambda content: sorted(_canonical_number(text) for text in cast("list[str]", content)),
+    "SS": lambda content: sorted(cast("list[str]", content)),
+    "BS": lambda content: sorted(cast("list[str]", content)),
+    "L": lambda content: [_canonical(value) for value in cast("list[AttributeValue]", content)],
+    "M": lambda content: {name: _canonical(value) for name, value in cast("Image", content).items()},
+}
+
+
+def to_plain(value: AttributeValue) -> Plain:
+    """A value as expressions see it: numbers are exact decimals, sets are lists in order, binary is bytes."""
+    ((kind, content),) = value.items()
+    form = _PLAIN.get(kind)
+    if form is None:
+        message = f"unknown attribute type {kind!r}"
+        raise Rejected(message, code="BadImage")
+    return form(content)
+
+
+def image_to_plain(image: Image) -> dict[str, Plain]:
+    """Every attribute of an image as expressions see it."""
+    return {name: to_plain(value) for name, value in image.items()}
+
+
+_PLAIN: Mapping[str, Callable[[object], Plain]] = {
+    "S": lambda content: cast("str", content),
+    "N": lambda content: Decimal(cast("str", content)),
+    "B": lambda content: base64.b64decode(cast("str", content)),
+    "BOOL": lambda content: cast("bool", content),
+    "NULL": lambda _: None,
+    "SS": lambda content: list[Plain](sorted(cast("list[str]", content))),
+    "NS": lambda content: list[Plain](sorted(Decimal(text) for text in cast("list[str]", content))),
+    "BS": lambda content: [base64.b64decode(text) for text in cast("list[str]", content)],
+    "L": lambda content: [to_plain(value) for value in cast("list[AttributeValue]", content)],
+    "M": lambda content: image_to_plain(cast("Image", content)),
+}
+
+
+def from_plain(value: Plain | int) -> AttributeValue:
+    """A computed value as DynamoDB stores it.
+
+    Raises:
+        Rejected: a number DynamoDB can't hold (over 38 digits), or a type it doesn't have.
+    """
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case Decimal() | int():
+            return {"N": _number_text(Decimal(value))}
+        case str():
+            return {"S": value}
+        case bytes():
+            return {"B": base64.b64encode(value).decode("ascii")}
+        case list():
+            return {"L": [from_plain(element) for element in value]}
+        case dict():
+            return {"M": {name: from_plain(element) for name, element in value.items()}}
+    message = f"a {type(value).__name__} can't be kept in DynamoDB"
+    raise Rejected(message, code="BadValue")
+
+
+def _number_text(number: Decimal) -> str:
+    if not number.is_finite() or len(number.normalize(_EXACT).as_tuple().digits) > _MOST_DIGITS:
+        message = f"{number} is not a number of at most {_MOST_DIGITS} digits"
+        raise Rejected(message, code="NumberOutOfRange")
+    return str(number)

@@ -1,0 +1,55 @@
+"""What a processor is, and what it says of each record."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Protocol
+
+import orjson
+
+from consumer.errors import Rejected, Unavailable
+from consumer.record import ChangeRecord
+from consumer.settings.model import Processor as ProcessorSettings
+
+OutcomeKind = Literal["applied", "stale", "skipped", "failed"]
+
+
+class Outcome(NamedTuple):
+    """What became of one record.
+
+    `stale`: the target already holds this change or a newer one; `skipped`: none of its business.
+    """
+
+    kind: OutcomeKind
+    error: Rejected | Unavailable | None = None
+
+
+APPLIED = Outcome("applied")
+STALE = Outcome("stale")
+SKIPPED = Outcome("skipped")
+
+
+def failed(error: Rejected | Unavailable) -> Outcome:
+    """The record is not applied; the error tells whether to wait or to count an attempt."""
+    return Outcome("failed", error)
+
+
+class Processor(Protocol):
+    """Keeps one target true to the source."""
+
+    async def open(self) -> None:
+        """Make ready; raises Unavailable where its store can't be reached yet."""
+        ...
+
+    async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
+        """Carry out the records, an item's in the order given; one outcome per record, in the same order."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what open took."""
+        ...
+
+
+def fingerprint(processor: ProcessorSettings) -> str:
+    """16 hexadecimal digits of the settings that decide what the target holds: a changed one needs a rebuild."""
+    effect = processor.model_dump(mode="json", include={"projection"}, exclude={"projection": {"adopt"}})
+    return hashlib.blake2b(orjson.dumps(effect, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()

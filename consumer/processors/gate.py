@@ -1,0 +1,103 @@
+"""The version gate: a change is applied if and only if the target holds no row of its item or an older one.
+
+           row's version          change's version
+    ----------|----------------------|-----------------> time of one item
+              older: apply           |
+                                     equal, same digest: stale (a duplicate)
+                                     equal, other digest: a tie; only the source item itself can tell
+                                     the row is newer: stale (late, or replayed)
+
+Versions of different granularity are compared by the coarser clock, here and in the store's condition alike.
+A tie is never settled by the
+records alone: every such rule tried resurrects a deleted item in some history.
+"""
+
+from enum import Enum
+from typing import NamedTuple
+
+from consumer.record import AttributeValue, Granularity, Version
+
+
+class Stamp(NamedTuple):
+    """What a row keeps of the change it holds: its version, and the digest of the source image (`-` for none)."""
+
+    version: Version
+    digest: str
+
+
+class Verdict(Enum):
+    """What the gate says of a change, given the row."""
+
+    NEWER = "newer"
+    STALE = "stale"
+    TIE = "tie"
+
+
+def judge(row: Stamp | None, change: Stamp) -> Verdict:
+    """Whether the change may be applied over the row."""
+    if row is None:
+        return Verdict.NEWER
+    held = row.version.floor(change.version.granularity)
+    came = change.version.floor(row.version.granularity)
+    if held < came:
+        return Verdict.NEWER
+    if held > came or row.digest == change.digest:
+        return Verdict.STALE
+    return Verdict.TIE
+
+
+def merge(row: Version, change: Version) -> Version:
+    """The version of a settled tie: told by the coarser clock, so that what tied before ties again."""
+    granularity = max(row.granularity, change.granularity)
+    return Version(row.floor(granularity), granularity)
+
+
+_CODES = {Granularity.MICROSECOND: "us", Granularity.MILLISECOND: "ms", Granularity.SECOND: "s"}
+_GRANULARITIES = {code: granularity for granularity, code in _CODES.items()}
+
+
+def stamp_to_attribute(stamp: Stamp) -> AttributeValue:
+    """The stamp as the row's `_tidemark`: v (microseconds), p (the clock's granularity), d (the digest)."""
+    version = stamp.version
+    return {
+        "M": {
+            "v": {"N": str(version.micros)},
+            "p": {"S": _CODES[version.granularity]},
+            "d": {"S": stamp.digest},
+        }
+    }
+
+
+def stamp_from_attribute(attribute: AttributeValue) -> Stamp:
+    """Read a row's `_tidemark`; raises KeyError or ValueError where it isn't one of ours."""
+    parts = attribute["M"]
+    if not isinstance(parts, dict):
+        raise ValueError(attribute)
+    return Stamp(Version(int(parts["v"]["N"]), _GRANULARITIES[parts["p"]["S"]]), parts["d"]["S"])
+
+
+DYNAMODB_NEWER = (
+    "(#t.p = :us AND #t.v < :v_us) OR (#t.p = :ms AND #t.v < :v_ms) OR (#t.p = :s AND #t.v < :v_s)"
+)
+"""DynamoDB's form of "the row is older", a row of each granularity against the change's floor at the coarser of the two; `#t` is `_tidemark`."""
+
+DYNAMODB_EQUAL = "#t.v = :v AND #t.p = :p AND #t.d = :d"
+"""DynamoDB's form of "the row is as it was read"."""
+
+
+def dynamodb_newer_values(version: Version) -> dict[str, AttributeValue]:
+    """The values of DYNAMODB_NEWER for a change's version."""
+    values: dict[str, AttributeValue] = {}
+    for granularity, code in _CODES.items():
+        values[f":{code}"] = {"S": code}
+        values[f":v_{code}"] = {"N": str(version.floor(granularity))}
+    return values
+
+
+def dynamodb_equal_values(stamp: Stamp) -> dict[str, AttributeValue]:
+    """The values of DYNAMODB_EQUAL for a row's stamp."""
+    return {
+        ":v": {"N": str(stamp.version.micros)},
+        ":p": {"S": _CODES[stamp.version.granularity]},
+        ":d": {"S": stamp.digest},
+    }

@@ -1,0 +1,291 @@
+"""The event loop's side of a shard: begins it, delivers in the background, and tells the protocol thread what it must know.
+
+The protocol thread only calls what is marked so; everything else runs in the loop. Attributes read across
+threads are single values.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from checkpoint.checkpointer import Place
+from checkpoint.leases import read_lease
+from checkpoint.positions import Positions, ShardPosition
+from consumer.aws.clients import Clients
+from consumer.errors import Unavailable
+from consumer.log import Logger
+from consumer.metrics import Metrics
+from consumer.processors.build import build_processor
+from consumer.record import Position, StreamRecord
+from consumer.settings.context import ShardContext
+from consumer.settings.model import Processor as ProcessorSettings
+from consumer.shard.bookkeeping import Bookkeeper, Books
+from consumer.shard.deadletter import DeadLetters, FileDeadLetters, NoDeadLetters
+from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Settle
+from consumer.shard.path import Decoded, RecordPath
+from consumer.shard.retry import Backoff
+from consumer.shard.trimmed import TrimCheck
+from consumer.shard.window import Window
+
+_LEASE_LOOK_SECONDS = 5.0
+_FINISH_SECONDS = 3.0
+
+
+class ShardDelivery:
+    """One shard from begin to stop."""
+
+    def __init__(
+        self, context: ShardContext, clients: Clients, metrics: Metrics, run_directory: Path, log: Logger
+    ) -> None:
+        """Take what the pod found out, and what the process shares."""
+        self._context = context
+        self._clients = clients
+        self._metrics = metrics
+        self._run_directory = run_directory
+        self._loop = asyncio.get_running_loop()
+        settings = context.settings
+        self.window = Window(records=settings.window.records, size=settings.window.mebibytes * 2**20)
+        self.failed: asyncio.Future[None] = self._loop.create_future()
+        """Resolved with the exception that ends the process."""
+        self.is_started = False
+        self.is_stopping = False
+        self.is_lease_lost = False
+        self.is_parked = False
+        self.is_drained = False
+        self.shard_id: str | None = None
+        self._books: Books | None = None
+        self._bookkeeper: Bookkeeper | None = None
+        self._path: RecordPath | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._log = log
+        dynamodb = clients.client("dynamodb", context.region)
+        self._dynamodb = dynamodb
+        self._positions = Positions(dynamodb, settings.application)
+
+    # --- called by the protocol thread
+    # -------------------------------------------------------------------------
+
+    @property
+    def place(self) -> Place | None:
+        """Where the frontier is."""
+        low = self._path.frontier.low if self._path is not None else None
+        return None if low is None else (low.sequence_number, low.sub_sequence_number)
+
+    def begin(self, shard_id: str, position: Position | None) -> None:
+        """Start for a shard."""
+        self._submit(self._begin(shard_id, position))
+
+    def accept(
+        self, records: list[StreamRecord], decoded: list[Decoded], millis_behind_latest: int | None
+    ) -> None:
+        """Deliver in the background."""
+        self._loop.call_soon_threadsafe(self._accept, records, decoded, millis_behind_latest)
+
+    def stop(self, *, lease_lost: bool) -> None:
+        """Begin nothing more."""
+        self.is_lease_lost = self.is_lease_lost or lease_lost
+        self.is_stopping = True
+        self._loop.call_soon_threadsafe(self._stop)
+
+    def checkpointed(self, place: Place | None) -> None:
+        """KCL accepted a checkpoint."""
+        self._loop.call_soon_threadsafe(self._checkpointed, place)
+
+    def finish(self) -> None:
+        """Write down where each processor is, if that can be done soon."""
+        future = self._submit(self._finish())
+        try:
+            future.result(timeout=_FINISH_SECONDS)
+        except (TimeoutError, Unavailable):
+            self._log.warning(
+                "the positions could not be written at the end; some records will be seen again"
+            )
+
+    # --- the loop
+    # ------------------------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """The pod is stopping (SIGUSR1): let go of whatever is held."""
+        self.is_stopping = True
+        self._stop()
+
+    async def _begin(self, shard_id: str, position: Position | None) -> None:
+        self.shard_id = shard_id
+        row = await self._patiently(lambda: self._positions.read_shard(shard_id))
+        kinesis = self._clients.client("kinesis", self._context.region)
+        check = TrimCheck(self._context, self._positions, self._dynamodb, kinesis)
+        message = await self._patiently(lambda: check.missing(shard_id, position, row))
+        settings = self._context.settings
+        if message is not None:
+            action = settings.on_trimmed
+            self._metrics.trimmed.labels(action).inc()
+            self._log.error("data may be missing", shard=shard_id, action=action, message=message)
+            self.is_parked = action == "park"
+        self._path = self._make_path(shard_id)
+        rewound = _is_rewound(row, position)
+        if row is not None and not rewound:
+            self._path.resume(
+                {
+                    name: Position(mark.sequence_number, mark.sub_sequence_number)
+                    for name, mark in row.processors.items()
+                    if name in self._path.outcomes
+                }
+            )
+        self._books = Books(shard_id, row, parked=message if self.is_parked else None)
+        self._bookkeeper = Bookkeeper(
+            self._context,
+            self._path,
+            self.window,
+            self._books,
+            self._metrics,
+            self._positions,
+            self._run_directory,
+            self._log,
+        )
+        self._spawn(self._deliver(self._path))
+        self._spawn(self._bookkeeper.run())
+        self._spawn(self._watch_lease(shard_id))
+        self._log.info(
+            "the shard begins", shard=shard_id, position=position, parked=self.is_parked, replay=rewound
+        )
+        self.is_started = True
+        self.window.wake()
+
+    def _make_path(self, shard_id: str) -> RecordPath:
+        settings = self._context.settings
+        dead_letters = self._dead_letters(shard_id)
+        by_name = {processor.name: processor for processor in settings.processors}
+        return RecordPath(
+            table=settings.source.kinesis.table,
+            processors=tuple(by_name),
+            lanes=lambda name, settle: self._make_lanes(by_name[name], settle, dead_letters),
+            dead_letters=dead_letters,
+            window=self.window,
+            metrics=self._metrics,
+            uniform=random.random,
+        )
+
+    def _make_lanes(self, processor: ProcessorSettings, settle: Settle, dead_letters: DeadLetters) -> Lanes:
+        name, metrics = processor.name, self._metrics
+        delivery = self._context.settings.delivery_of(processor)
+        return Lanes(
+            name,
+            build_processor(
+                processor,
+                self._context,
+                self._clients,
+                clock=time.time,
+                on_tie=metrics.version_ties.labels(name).inc,
+            ),
+            LanePolicy(lanes=delivery.parallelization_factor, batch_size=delivery.batch_size),
+            dead_letters,
+            settle,
+            LaneTools(
+                clock=time.time,
+                uniform=random.random,
+                log=self._log,
+                on_retry=metrics.retries.labels(name).inc,
+                on_dead_letter=metrics.dead_letters.labels(name).inc,
+                on_dead_letter_failure=metrics.dead_letter_failures.labels(name).inc,
+            ),
+        )
+
+    def _dead_letters(self, shard_id: str) -> DeadLetters:
+        settings = self._context.settings
+        if settings.delivery.on_failure is None:
+            return NoDeadLetters()
+        return FileDeadLetters(
+            Path(settings.delivery.on_failure.file),
+            application=settings.application,
+            stream=settings.source.kinesis.stream,
+            shard_id=shard_id,
+        )
+
+    async def _deliver(self, path: RecordPath) -> None:
+        try:
+            await path.run()
+        finally:
+            self.is_drained = True
+            self.window.wake()
+
+    def _accept(
+        self, records: list[StreamRecord], decoded: list[Decoded], millis_behind_latest: int | None
+    ) -> None:
+        if self._path is not None and self._books is not None:
+            self._path.accept(records, decoded)
+            self._books.heard(time.time(), millis_behind_latest, self._path.frontier.accepted)
+
+    def _stop(self) -> None:
+        if self._path is not None:
+            self._path.stop()
+        else:
+            self.is_drained = True
+        self.window.wake()
+
+    def _checkpointed(self, place: Place | None) -> None:
+        if self._books is not None:
+            self._books.checkpointed(time.time(), place)
+
+    async def _finish(self) -> None:
+        if self._bookkeeper is not None:
+            await self._bookkeeper.write_positions()
+
+    async def _watch_lease(self, shard_id: str) -> None:
+        """While an answer is held KCL can't tell us that the lease is lost: look at its row ourselves."""
+        application, worker = self._context.settings.application, self._context.worker_id
+        while not self.is_stopping:
+            await asyncio.sleep(_LEASE_LOOK_SECONDS)
+            if not self.window.is_awaited:
+                continue
+            try:
+                lease = await read_lease(self._dynamodb, application, shard_id)
+            except Unavailable:
+                continue  # nobody can have taken what nobody can write
+            if lease is None or lease.owner != worker:
+                self._log.warning("another worker took the lease while an answer was held", shard=shard_id)
+                self.stop(lease_lost=True)
+
+    async def _patiently(self, attempt: Callable[[], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401 - the attempt's
+        tries = 0
+        while True:
+            try:
+                return await attempt()
+            except Unavailable as error:
+                tries += 1
+                self._log.warning("can't begin the shard yet", error=str(error))
+                await asyncio.sleep(Backoff().delay(tries, random.random()))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and not self.failed.done():
+            self.failed.set_exception(error)
+
+    def _submit(self, work: Coroutine[Any, Any, None]) -> Future[None]:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        future.add_done_callback(self._submitted)
+        return future
+
+    def _submitted(self, future: Future[None]) -> None:
+        error = None if future.cancelled() else future.exception()
+        if error is not None and not isinstance(error, Unavailable):
+            self._loop.call_soon_threadsafe(self._fail, error)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.failed.done():
+            self.failed.set_exception(error)
+
+
+def _is_rewound(row: ShardPosition | None, position: Position | None) -> bool:
+    """Somebody set the lease back to replay: it is before what KCL has accepted from us, so what is settled is to be seen again."""
+    if row is None or row.checkpoint is None:
+        return False
+    return position is None or position.order() < Position(*row.checkpoint).order()

@@ -1,0 +1,88 @@
+"""Whether the stream still holds everything this shard has not settled; trimmed data is never skipped in silence.
+
+GetShardIterator AT_SEQUENCE_NUMBER quietly starts later when the record is gone, so nobody else would tell.
+"""
+
+import time
+from collections.abc import Callable
+
+from checkpoint.api import Api
+from checkpoint.leases import read_lease
+from checkpoint.positions import Positions, ShardPosition, is_complete
+from consumer.record import Position
+from consumer.settings.context import ShardContext
+
+_SECONDS_AN_HOUR = 3600.0
+_PAGES = 10
+"""GetRecords may answer an empty page before the first record; this many are looked through."""
+
+
+class TrimCheck:
+    """Asks the positions table first, and the stream only where that can't tell."""
+
+    def __init__(
+        self,
+        context: ShardContext,
+        positions: Positions,
+        dynamodb: Api,
+        kinesis: Api,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._context = context
+        self._positions = positions
+        self._dynamodb = dynamodb
+        self._kinesis = kinesis
+        self._clock = clock
+
+    async def missing(
+        self, shard_id: str, position: Position | None, row: ShardPosition | None
+    ) -> str | None:
+        """None where nothing can be missing, else what may be, for people.
+
+        Raises:
+            Unavailable: it can't be told now.
+        """
+        retention = self._context.stream_retention_hours * _SECONDS_AN_HOUR
+        complete = is_complete(
+            now=self._clock(),
+            retention=retention,
+            caught_up_at=row.caught_up_at if row else None,
+            parents_caught_up_at=await self._parents_caught_up_at(shard_id),
+            first_start_at=self._context.first_start_at,
+        )
+        if complete or (position is not None and await self._holds(shard_id, position)):
+            return None
+        where = f"from sequence number {position.sequence_number} on" if position else "from the start"
+        return (
+            f"{shard_id}: records {where} may have been trimmed from stream {self._context.settings.source.kinesis.stream!r} "
+            f"(retention {self._context.stream_retention_hours} h) before they were read. Rebuild or repair the targets, "
+            "then set `on_trimmed: continue` to go on with what the stream still holds"
+        )
+
+    async def _parents_caught_up_at(self, shard_id: str) -> list[float | None]:
+        lease = await read_lease(self._dynamodb, self._context.settings.application, shard_id)
+        parents = lease.parents if lease else ()
+        rows = [await self._positions.read_shard(parent) for parent in parents]
+        return [row.caught_up_at if row else None for row in rows]
+
+    async def _holds(self, shard_id: str, position: Position) -> bool:
+        """Whether the record at the position is still in the stream."""
+        answer = await self._kinesis.call(
+            "GetShardIterator",
+            {
+                "StreamName": self._context.settings.source.kinesis.stream,
+                "ShardId": shard_id,
+                "ShardIteratorType": "AT_SEQUENCE_NUMBER",
+                "StartingSequenceNumber": position.sequence_number,
+            },
+            expect=("InvalidArgumentException", "ResourceNotFoundException"),
+        )
+        iterator = None if answer.error else answer.body.get("ShardIterator")
+        for _ in range(_PAGES):
+            if iterator is None:
+                return False
+            page = await self._kinesis.call("GetRecords", {"ShardIterator": iterator, "Limit": 1})
+            if page.body["Records"]:
+                return bool(page.body["Records"][0]["SequenceNumber"] == position.sequence_number)
+            iterator = page.body.get("NextShardIterator")
+        return False
