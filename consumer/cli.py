@@ -127,7 +127,7 @@ def sandbox(
     """
     from consumer.commands.sandbox import serve
 
-    serve(host, port)
+    serve(host, port, typer.echo)
 
 
 @app.command()
@@ -150,7 +150,7 @@ def demo(
     """
     import asyncio
 
-    from consumer.commands.demo import Plan, run_demo
+    from consumer.commands.demo.show import Plan, run_demo
 
     plan = Plan(duration=duration, rate=rate, shards=shards, report=report, ops_port=ops_port, seed=seed)
     raise typer.Exit(asyncio.run(run_demo(plan)))
