@@ -9,6 +9,7 @@ from decimal import Context, Decimal, InvalidOperation
 from hashlib import blake2b
 from typing import cast
 
+import msgspec
 import orjson
 
 from consumer.errors import Rejected
@@ -26,14 +27,14 @@ _MOST_DIGITS = 38
 Plain = None | bool | Decimal | str | bytes | list["Plain"] | dict[str, "Plain"]
 
 
-def decode_image(raw: bytes) -> Image:
+def decode_image(raw: msgspec.Raw | bytes) -> Image:
     """An image's raw JSON as attribute values.
 
     Raises:
         Rejected: it is not a map of attribute values.
     """
     try:
-        image = orjson.loads(raw)
+        image = orjson.loads(memoryview(raw))
     except orjson.JSONDecodeError as error:
         message = f"the image is not JSON: {error}"
         raise Rejected(message, code="BadImage") from error

@@ -9,8 +9,7 @@ name, and a shard's series go with its lease.
 import os
 import re
 from bisect import bisect_left
-from collections import Counter as Counted
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -146,13 +145,12 @@ class PodMetrics:
         yield build
 
 
-def observe_all(histogram: Histogram, values: Sequence[float]) -> None:
-    """Observe many values at the cost of a few: a shard process settles them by the hundred."""
+def observe_counted(histogram: Histogram, counts: Mapping[float, int]) -> None:
+    """Observe each value as often as it was counted: a shard process settles records by the hundred."""
     bounds = histogram._upper_bounds  # noqa: SLF001 - the library has no bulk form
-    counts = Counted(bisect_left(bounds, value) for value in values)
-    for bucket, count in counts.items():
-        histogram._buckets[bucket].inc(count)  # noqa: SLF001 - the same
-    histogram._sum.inc(sum(values))  # noqa: SLF001 - the same
+    for value, count in counts.items():
+        histogram._buckets[bisect_left(bounds, value)].inc(count)  # noqa: SLF001 - the same
+        histogram._sum.inc(value * count)  # noqa: SLF001 - the same
 
 
 def metrics_directory(run_directory: Path) -> Path:

@@ -75,7 +75,8 @@ class StreamRecord(
 class ChangeRecord(msgspec.Struct, frozen=True, gc=False):
     """One change of one item.
 
-    Images stay the raw bytes of their DynamoDB JSON until somebody looks; b"" where there is none.
+    Images stay the raw DynamoDB JSON, a view into the record's data, until somebody looks; empty where there is
+    none.
     """
 
     stream: StreamRecord
@@ -86,9 +87,9 @@ class ChangeRecord(msgspec.Struct, frozen=True, gc=False):
     keys: dict[str, dict[str, str]]
     item: str
     """The item's identity within its stream: its key values in attribute order, as text. Lanes go by it."""
-    old_image: bytes
-    new_image: bytes
-    user_identity: bytes
+    old_image: msgspec.Raw
+    new_image: msgspec.Raw
+    user_identity: msgspec.Raw
 
     @property
     def version(self) -> Version:

@@ -19,6 +19,7 @@ from consumer.aws.clients import Clients
 from consumer.errors import Unavailable
 from consumer.log import Logger
 from consumer.metrics import Metrics
+from consumer.processors.base import fingerprint
 from consumer.processors.build import build_processor
 from consumer.record import Position, StreamRecord
 from consumer.settings.context import ShardContext
@@ -127,12 +128,13 @@ class ShardDelivery:
             self.is_parked = action == "park"
         self._path = self._make_path(shard_id)
         rewound = _is_rewound(row, position)
+        fingerprints = {processor.name: fingerprint(processor) for processor in settings.processors}
         if row is not None and not rewound:
             self._path.resume(
                 {
                     name: Position(mark.sequence_number, mark.sub_sequence_number)
                     for name, mark in row.processors.items()
-                    if name in self._path.outcomes
+                    if mark.fingerprint == fingerprints.get(name)
                 }
             )
         self._books = Books(shard_id, row, parked=message if self.is_parked else None)

@@ -10,7 +10,11 @@ import msgspec
 from consumer.errors import Undecodable
 from consumer.record import ChangeRecord, EventName, Granularity, StreamRecord
 
-_ABSENT = (b"", b"{}", b"null")
+_ABSENT = msgspec.Raw()
+_LONGEST_ABSENT = 4
+"""An image that is not there is left out, `{}` or `null`; the shortest real one is longer."""
+
+_MICROSECOND = Granularity.MICROSECOND
 _SECONDS_BELOW = 10**11
 _MILLISECONDS_BELOW = 10**14
 
@@ -58,9 +62,10 @@ def decode(record: StreamRecord) -> ChangeRecord:
     keys = change.keys
     created = change.created
     if change.precision == "MICROSECOND":
-        granularity = Granularity.MICROSECOND
+        granularity = _MICROSECOND
     else:
         created, granularity = _clock(created, change.precision)
+    old_image, new_image, identity = change.old_image, change.new_image, envelope.user_identity
     return ChangeRecord(
         record,
         envelope.event_name,
@@ -69,9 +74,9 @@ def decode(record: StreamRecord) -> ChangeRecord:
         granularity,
         keys,
         _identity(keys),
-        b"" if change.old_image in _ABSENT else bytes(change.old_image),
-        b"" if change.new_image in _ABSENT else bytes(change.new_image),
-        b"" if envelope.user_identity in _ABSENT else bytes(envelope.user_identity),
+        old_image if len(old_image) > _LONGEST_ABSENT else _ABSENT,
+        new_image if len(new_image) > _LONGEST_ABSENT else _ABSENT,
+        identity if len(identity) > _LONGEST_ABSENT else _ABSENT,
     )
 
 

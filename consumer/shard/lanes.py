@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from consumer.errors import Rejected, Unavailable
 from consumer.log import Logger
@@ -12,6 +13,8 @@ from consumer.processors.base import Outcome, Processor, failed
 from consumer.record import ChangeRecord
 from consumer.shard.deadletter import DeadLetter, DeadLetters
 from consumer.shard.retry import Backoff
+
+_ERROR = attrgetter("error")
 
 Ticket = tuple[int, ChangeRecord]
 """A record and its ordinal in the frontier."""
@@ -124,6 +127,10 @@ class Lanes:
     async def _attempt(self, batch: list[Ticket], attempts: dict[int, int]) -> list[Ticket]:
         """One try; settles what is done and returns what has to be tried again, in order."""
         outcomes = await self._outcomes(batch)
+        if not any(map(_ERROR, outcomes)):
+            self._note(None)
+            self._settle(batch, outcomes)
+            return []
         done: list[Ticket] = []
         results: list[Outcome] = []
         remaining: list[Ticket] = []

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 
 from checkpoint.frontier import Frontier
 from consumer.errors import Unavailable, Undecodable
-from consumer.metrics import Metrics, observe_all
+from consumer.metrics import Metrics, observe_counted
 from consumer.processors.base import Outcome
 from consumer.record import ChangeRecord, Position, StreamRecord
 from consumer.shard.deadletter import DeadLetter, DeadLetters
@@ -14,6 +16,8 @@ from consumer.shard.envelopes import decode
 from consumer.shard.lanes import Lanes, Settle, Ticket
 from consumer.shard.retry import Backoff
 from consumer.shard.window import Window
+
+_KIND = attrgetter("kind")
 
 DECODING = "decode"
 """Stands for a processor in the figures of records that never reached one."""
@@ -112,17 +116,11 @@ class RecordPath:
     def _settler(self, name: str) -> Settle:
         def settle(tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
             self._move_frontier(name, [ordinal for ordinal, _ in tickets])
-            counts: dict[str, int] = {}
-            for outcome in outcomes:
-                counts[outcome.kind] = counts.get(outcome.kind, 0) + 1
-            self._count(name, counts)
+            self._count(name, Counter(map(_KIND, outcomes)))
             now_ms = time.time() * 1000
-            waits = [
-                (now_ms - change.stream.arrived_at_ms) / 1000
-                for _, change in tickets
-                if change.stream.arrived_at_ms
-            ]
-            observe_all(self._metrics.arrival_to_settled_seconds.labels(name), waits)
+            arrivals = Counter([change.stream.arrived_at_ms for _, change in tickets])
+            waits = {(now_ms - arrived) / 1000: count for arrived, count in arrivals.items() if arrived}
+            observe_counted(self._metrics.arrival_to_settled_seconds.labels(name), waits)
 
         return settle
 

@@ -45,7 +45,7 @@ class TrimCheck:
         retention = self._context.stream_retention_hours * _SECONDS_AN_HOUR
         complete = is_complete(
             now=self._clock(),
-            retention=retention,
+            retention_seconds=retention,
             caught_up_at=row.caught_up_at if row else None,
             parents_caught_up_at=await self._parents_caught_up_at(shard_id),
             first_start_at=self._context.first_start_at,

@@ -1,0 +1,204 @@
+"""Our own table: when the application first started, which processors it has, and how far each is in each shard.
+
+Table `<application>-positions`, hash key `key`:
+
+    first-start          at
+    processors           fingerprints {name: text}
+    shard/<shard id>     processors {name: {sequence_number, sub_sequence_number, fingerprint}}, caught_up_at,
+                         checkpoint {sequence_number, sub_sequence_number}
+"""
+
+import asyncio
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from checkpoint.api import Api
+from checkpoint.tables import Item, Pause, TableSchema, ensure_table, get_item, scan
+
+SUFFIX = "-positions"
+
+_FIRST_START = "first-start"
+_PROCESSORS = "processors"
+_SHARD = "shard/"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorPosition:
+    """All records of the shard up to and with this one are settled by a processor of these settings."""
+
+    sequence_number: str
+    sub_sequence_number: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardPosition:
+    """Where the processors of one shard are.
+
+    Attributes:
+        caught_up_at: Unix seconds at which the shard's end was last reached with everything settled.
+        checkpoint: the last place that KCL accepted from us; a lease that is before it was set back to replay.
+    """
+
+    shard_id: str
+    processors: Mapping[str, ProcessorPosition]
+    caught_up_at: float | None
+    checkpoint: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorChanges:
+    """How the settings' processors differ from those the application has run with; names in order."""
+
+    new: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+class Positions:
+    """The positions table of one application."""
+
+    def __init__(self, api: Api, application: str) -> None:
+        self._api = api
+        self._table = application + SUFFIX
+
+    async def create(self, pause: Pause = asyncio.sleep) -> None:
+        """Make the table if it is not there.
+
+        Raises:
+            TableNotReadyError: it was not ACTIVE in time.
+        """
+        await ensure_table(self._api, TableSchema(self._table, "key"), pause)
+
+    async def first_start(self, now: float) -> float:
+        """The time of the application's first start: `now` if this is it.
+
+        Whole Unix seconds, rounded down: as the daemon takes a start position, and early rather than late.
+        """
+        request = {
+            "TableName": self._table,
+            "Item": {"key": {"S": _FIRST_START}, "at": {"N": str(math.floor(now))}},
+            "ConditionExpression": "attribute_not_exists(#key)",
+            "ExpressionAttributeNames": {"#key": "key"},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        answer = await self._api.call("PutItem", request, expect=("ConditionalCheckFailedException",))
+        if answer.error is None:
+            return float(math.floor(now))
+        return float(answer.body["Item"]["at"]["N"])
+
+    async def read_processors(self) -> dict[str, str] | None:
+        """The fingerprint of each processor the application has run with; None before it first did."""
+        item = await get_item(self._api, self._table, {"key": {"S": _PROCESSORS}})
+        if item is None:
+            return None
+        return {name: value["S"] for name, value in item["fingerprints"]["M"].items()}
+
+    async def write_processors(self, fingerprints: Mapping[str, str]) -> None:
+        """Keep what the settings now have, once it is accepted."""
+        values = {name: {"S": fingerprint} for name, fingerprint in fingerprints.items()}
+        item: Item = {"key": {"S": _PROCESSORS}, "fingerprints": {"M": values}}
+        await self._api.call("PutItem", {"TableName": self._table, "Item": item})
+
+    async def read_shard(self, shard_id: str) -> ShardPosition | None:
+        """One shard's row, read consistently."""
+        item = await get_item(self._api, self._table, {"key": {"S": _SHARD + shard_id}})
+        return None if item is None else _position(item)
+
+    async def read_all(self) -> list[ShardPosition]:
+        """All shards' rows, closed shards' too, by shard id."""
+        items = [item async for item in scan(self._api, self._table)]
+        found = [_position(item) for item in items if item["key"]["S"].startswith(_SHARD)]
+        return sorted(found, key=lambda position: position.shard_id)
+
+    async def write_shard(self, position: ShardPosition) -> None:
+        """Replace the shard's row.
+
+        A plain put, though a worker that lost its lease may still write: what it says is settled is settled,
+        and a frontier put back only repeats what the version gate ignores.
+        """
+        await self._api.call("PutItem", {"TableName": self._table, "Item": _item(position)})
+
+    async def delete_shard(self, shard_id: str) -> None:
+        """Forget a shard that the stream and the lease table no longer have."""
+        key = {"key": {"S": _SHARD + shard_id}}
+        await self._api.call("DeleteItem", {"TableName": self._table, "Key": key})
+
+
+def changed_processors(known: Mapping[str, str] | None, fingerprints: Mapping[str, str]) -> ProcessorChanges:
+    """Compare the fingerprints the application has run with to those of the settings; None: it never ran."""
+    if known is None:
+        return ProcessorChanges((), (), ())
+    return ProcessorChanges(
+        new=tuple(name for name in fingerprints if name not in known),
+        changed=tuple(name for name, value in fingerprints.items() if known.get(name, value) != value),
+        removed=tuple(name for name in known if name not in fingerprints),
+    )
+
+
+def is_complete(
+    *,
+    now: float,
+    retention_seconds: float,
+    caught_up_at: float | None,
+    parents_caught_up_at: Iterable[float | None],
+    first_start_at: float,
+) -> bool:
+    """Whether nothing can have been trimmed unread, though the record at the checkpoint is gone (an idle stream).
+
+    Everything up to the last time the shard was known to be caught up is settled, and what came since is younger
+    than the retention: where the shard never was, its parents' earliest time stands for it, or the first start.
+    All times in Unix seconds.
+    """
+    parents = list(parents_caught_up_at)
+    known = [at for at in parents if at is not None]
+    since = first_start_at
+    if caught_up_at is not None:
+        since = caught_up_at
+    elif parents and len(known) == len(parents):
+        since = min(known)
+    return now - since < retention_seconds
+
+
+def _item(position: ShardPosition) -> Item:
+    processors: dict[str, Any] = {
+        name: {
+            "M": {
+                "sequence_number": {"S": at.sequence_number},
+                "sub_sequence_number": {"N": str(at.sub_sequence_number)},
+                "fingerprint": {"S": at.fingerprint},
+            }
+        }
+        for name, at in position.processors.items()
+    }
+    item: Item = {"key": {"S": _SHARD + position.shard_id}, "processors": {"M": processors}}
+    if position.caught_up_at is not None:
+        item["caught_up_at"] = {"N": repr(position.caught_up_at)}
+    if position.checkpoint is not None:
+        sequence_number, sub_sequence_number = position.checkpoint
+        item["checkpoint"] = {
+            "M": {
+                "sequence_number": {"S": sequence_number},
+                "sub_sequence_number": {"N": str(sub_sequence_number)},
+            }
+        }
+    return item
+
+
+def _position(item: Item) -> ShardPosition:
+    processors = {
+        name: ProcessorPosition(
+            sequence_number=value["M"]["sequence_number"]["S"],
+            sub_sequence_number=int(value["M"]["sub_sequence_number"]["N"]),
+            fingerprint=value["M"]["fingerprint"]["S"],
+        )
+        for name, value in item["processors"]["M"].items()
+    }
+    caught_up_at = float(item["caught_up_at"]["N"]) if "caught_up_at" in item else None
+    checkpoint = None
+    if "checkpoint" in item:
+        place = item["checkpoint"]["M"]
+        checkpoint = (place["sequence_number"]["S"], int(place["sub_sequence_number"]["N"]))
+    return ShardPosition(item["key"]["S"].removeprefix(_SHARD), processors, caught_up_at, checkpoint)
