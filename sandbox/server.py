@@ -2,13 +2,14 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from hypercorn.asyncio import serve as serve_asgi
 from hypercorn.config import Config
 
-from sandbox import emulator
+from sandbox import emulator, kinesis
 from sandbox.emulator import Application, Message, Receive, Send
 
 
@@ -32,6 +33,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None], stop: async
     listener = socket.create_server((settings.host, settings.port), backlog=1024)
     port = listener.getsockname()[1]
     loaded = emulator.load(port, verbose=settings.verbose)
+    kinesis.apply(loaded, time.time)
     application = _with_lifespan(loaded.application, lambda: ready(f"http://{settings.host}:{port}"))
     # hypercorn names its own Scope and Event types; ours are the same mappings, said more plainly.
     await serve_asgi(application, _config(listener, settings), shutdown_trigger=stop.wait)  # type: ignore[arg-type]
