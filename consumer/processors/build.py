@@ -1,6 +1,7 @@
 """Settings -> processors: the one place that knows every kind."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from consumer.aws.clients import Clients
 from consumer.processors.base import Processor
@@ -9,6 +10,20 @@ from consumer.processors.projection.processor import ProjectionProcessor
 from consumer.processors.projection.sink import ProjectionSink, SourceReader
 from consumer.settings.context import ShardContext
 from consumer.settings.model import Processor as ProcessorSettings
+
+
+class BuildProcessor(Protocol):
+    """Makes a processor of its settings; what a shard process is handed."""
+
+    def __call__(  # noqa: D102 - see build_processor
+        self,
+        settings: ProcessorSettings,
+        context: ShardContext,
+        clients: Clients,
+        *,
+        clock: Callable[[], float],
+        on_tie: Callable[[], None],
+    ) -> Processor: ...
 
 
 def build_processor(

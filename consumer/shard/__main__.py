@@ -13,6 +13,7 @@ from checkpoint.checkpointer import Checkpointer
 from consumer.aws.clients import open_clients
 from consumer.log import Logger, open_log, take_standard_logging
 from consumer.metrics import Metrics
+from consumer.processors.build import BuildProcessor, build_processor
 from consumer.settings.context import RUN_DIRECTORY_VARIABLE, ShardContext, read_context
 from consumer.shard.delivery import ShardDelivery
 from consumer.shard.kcl import Daemon
@@ -23,8 +24,8 @@ _DRAIN_SHARE = 0.6
 """The part of KCL's grace that waits for deliveries; the rest is for the checkpoint and the lease."""
 
 
-def main() -> None:
-    """Serve one lease; never returns."""
+def main(build: BuildProcessor = build_processor) -> None:
+    """Serve one lease; never returns. `build` makes the processors: the benchmarks bring one that does nothing."""
     # The protocol keeps the real standard output: whatever a library prints must not get between its lines.
     outgoing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -34,16 +35,16 @@ def main() -> None:
     take_standard_logging(log)
     run_directory = Path(os.environ[RUN_DIRECTORY_VARIABLE])
     context = read_context(run_directory)
-    code = asyncio.run(_serve(context, run_directory, outgoing, log))
-    sys.stderr.flush()
-    os._exit(code)  # the protocol thread may still wait for a daemon that waits for our end of file
+    asyncio.run(_serve(context, run_directory, outgoing, log, build))
 
 
-async def _serve(context: ShardContext, run_directory: Path, outgoing: BinaryIO, log: Logger) -> int:
+async def _serve(
+    context: ShardContext, run_directory: Path, outgoing: BinaryIO, log: Logger, build: BuildProcessor
+) -> None:
     loop = asyncio.get_running_loop()
     metrics = Metrics()
     async with open_clients(lambda service, region: context.endpoint(service, region).url) as clients:
-        delivery = ShardDelivery(context, clients, metrics, run_directory, log)
+        delivery = ShardDelivery(context, clients, metrics, run_directory, log, build)
         loop.add_signal_handler(signal.SIGUSR1, delivery.drain)
         ended: asyncio.Future[None] = loop.create_future()
         tenure = _make_tenure(context, delivery, metrics, outgoing, log)
@@ -54,8 +55,9 @@ async def _serve(context: ShardContext, run_directory: Path, outgoing: BinaryIO,
             remove_status(run_directory, delivery.shard_id, os.getpid())
         if error is not None:
             log.error("the shard process can't go on", exc_info=error)
-            return 1
-    return 0
+        sys.stderr.flush()
+        # At once: the daemon waits for our end of file without limit, and nothing under way may outlive a lease.
+        os._exit(0 if error is None else 1)
 
 
 def _make_tenure(

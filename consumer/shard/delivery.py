@@ -20,7 +20,7 @@ from consumer.errors import Unavailable
 from consumer.log import Logger
 from consumer.metrics import Metrics
 from consumer.processors.base import fingerprint
-from consumer.processors.build import build_processor
+from consumer.processors.build import BuildProcessor
 from consumer.record import Position, StreamRecord
 from consumer.settings.context import ShardContext
 from consumer.settings.model import Processor as ProcessorSettings
@@ -40,13 +40,20 @@ class ShardDelivery:
     """One shard from begin to stop."""
 
     def __init__(
-        self, context: ShardContext, clients: Clients, metrics: Metrics, run_directory: Path, log: Logger
+        self,
+        context: ShardContext,
+        clients: Clients,
+        metrics: Metrics,
+        run_directory: Path,
+        log: Logger,
+        build: BuildProcessor,
     ) -> None:
         """Take what the pod found out, and what the process shares."""
         self._context = context
         self._clients = clients
         self._metrics = metrics
         self._run_directory = run_directory
+        self._build = build
         self._loop = asyncio.get_running_loop()
         settings = context.settings
         self.window = Window(records=settings.window.records, size=settings.window.mebibytes * 2**20)
@@ -176,7 +183,7 @@ class ShardDelivery:
         delivery = self._context.settings.delivery_of(processor)
         return Lanes(
             name,
-            build_processor(
+            self._build(
                 processor,
                 self._context,
                 self._clients,
