@@ -126,9 +126,7 @@ def _message(detail: ErrorDetails, path: Path, allowed: Allowed) -> str:
     if detail["type"] == "too_short":
         return "is empty: at least one entry is needed"
     if detail["type"] == "too_long" and "ctx" in detail:
-        return (
-            f"has {detail['ctx']['actual_length']} entries; at most {detail['ctx']['max_length']} are allowed"
-        )
+        return f"has {len(detail['input'])} entries; at most {detail['ctx']['max_length']} are allowed"
     if detail["input"] is None:
         return f"is empty: {allowed.at(path)} is expected"
     return f"{_shown(detail['input'])} is not allowed: write {allowed.at(path)}{_quoting(detail)}"

@@ -76,7 +76,7 @@ class Kcl(Model):
     """What of the Kinesis Client Library's own configuration is worth a setting; names are KCL's."""
 
     max_records: Annotated[int, Field(ge=1, le=10_000)] = 2_000
-    idle_time_between_reads: Annotated[float, Between("200ms", "60s")] = 1.0
+    idle_time_between_reads: Annotated[float, Between("200ms", "60s")] = 0.5
     failover_time: Annotated[float, Between("1s", "300s")] = 10.0
     lease_assignment_interval: Annotated[float, Between("1s", "600s")] | None = None
     shard_sync_interval: Annotated[float, Between("1s", "600s")] = 60.0
