@@ -5,9 +5,10 @@ GetShardIterator AT_SEQUENCE_NUMBER quietly starts later when the record is gone
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 from checkpoint.api import Api
-from checkpoint.leases import read_lease
+from checkpoint.leases import read_lease, was_open_at_trim_horizon
 from checkpoint.positions import Positions, ShardPosition, is_complete
 from consumer.record import Position
 from consumer.settings.context import ShardContext
@@ -42,13 +43,14 @@ class TrimCheck:
         Raises:
             Unavailable: it can't be told now.
         """
-        retention = self._context.stream_retention_hours * _SECONDS_AN_HOUR
         complete = is_complete(
             now=self._clock(),
-            retention_seconds=retention,
+            retention_seconds=self._context.stream_retention_hours * _SECONDS_AN_HOUR,
             caught_up_at=row.caught_up_at if row else None,
             parents_caught_up_at=await self._parents_caught_up_at(shard_id),
-            first_start_at=self._context.first_start_at,
+            # Before a first checkpoint nothing is missing that the stream still held at the first start; after it
+            # that is no proof, since a backlog found then may have been trimmed before it was read.
+            started_from=self._context.first_start_at if position is None else None,
         )
         if complete or (position is not None and await self._holds(shard_id, position)):
             return None
@@ -63,10 +65,21 @@ class TrimCheck:
         lease = await read_lease(self._dynamodb, self._context.settings.application, shard_id)
         parents = lease.parents if lease else ()
         rows = [await self._positions.read_shard(parent) for parent in parents]
+        if not any(rows):  # never read by us: the shard is one of the start position's
+            return []
         return [row.caught_up_at if row else None for row in rows]
 
-    async def _holds(self, shard_id: str, position: Position) -> bool:
-        """Whether the record at the position is still in the stream."""
+    def _started_from(self) -> float | None:
+        start = self._context.settings.source.kinesis.start
+        if isinstance(start, datetime):
+            return start.timestamp()
+        return self._context.first_start_at if start == "latest" else None
+
+    async def _holds(self, shard_id: str, position: Position | None) -> bool:
+        """Whether the record at the position is still in the stream; of no position, all the shard ever had."""
+        if position is None:
+            stream = self._context.settings.source.kinesis.stream
+            return not await was_open_at_trim_horizon(self._kinesis, stream, shard_id)
         answer = await self._kinesis.call(
             "GetShardIterator",
             {
