@@ -1,4 +1,4 @@
-"""Our own table: when the application first started, which processors it has, and how far each is in each shard.
+"""Our own table: the application's first start, its processors, and how far each is in each shard.
 
 Table `<application>-positions`, hash key `key`:
 
@@ -39,7 +39,7 @@ class ShardPosition:
 
     Attributes:
         caught_up_at: Unix seconds at which the shard's end was last reached with everything settled.
-        checkpoint: the last place that KCL accepted from us; a lease that is before it was set back to replay.
+        checkpoint: the last place that KCL accepted from us; a lease before it was set back, to replay.
     """
 
     shard_id: str
@@ -72,22 +72,23 @@ class Positions:
         """
         await ensure_table(self._api, TableSchema(self._table, "key"), pause)
 
-    async def first_start(self, now: float) -> float:
+    async def first_start(self, now: float) -> int:
         """The time of the application's first start: `now` if this is it.
 
         Whole Unix seconds, rounded down: as the daemon takes a start position, and early rather than late.
         """
+        at = math.floor(now)
         request = {
             "TableName": self._table,
-            "Item": {"key": {"S": _FIRST_START}, "at": {"N": str(math.floor(now))}},
+            "Item": {"key": {"S": _FIRST_START}, "at": {"N": str(at)}},
             "ConditionExpression": "attribute_not_exists(#key)",
             "ExpressionAttributeNames": {"#key": "key"},
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         answer = await self._api.call("PutItem", request, expect=("ConditionalCheckFailedException",))
         if answer.error is None:
-            return float(math.floor(now))
-        return float(answer.body["Item"]["at"]["N"])
+            return at
+        return int(answer.body["Item"]["at"]["N"])
 
     async def read_processors(self) -> dict[str, str] | None:
         """The fingerprint of each processor the application has run with; None before it first did."""
@@ -144,21 +145,38 @@ def is_complete(
     retention_seconds: float,
     caught_up_at: float | None,
     parents_caught_up_at: Iterable[float | None],
+    started_from: float | None,
     first_start_at: float,
+    is_fresh: bool,
 ) -> bool:
-    """Whether nothing can have been trimmed unread, though the record at the checkpoint is gone (an idle stream).
+    """Whether nothing can have been trimmed unread, told without the stream. False: ask it.
 
-    Everything up to the last time the shard was known to be caught up is settled, and what came since is younger
-    than the retention: where the shard never was, its parents' earliest time stands for it, or the first start.
-    All times in Unix seconds.
+    Up to the last time the shard was caught up everything is settled, and what came since is younger than the
+    retention. Where it never was, the earliest of its parents' times stands for it, then the start position.
+    The first start at the trim horizon is no such time: the backlog it found may have been trimmed since. All
+    times are Unix seconds.
+
+    Args:
+        now: the time of the question.
+        retention_seconds: the stream's.
+        caught_up_at: the shard's own.
+        parents_caught_up_at: one for each parent this application has read; None: it never was.
+        started_from: the time the start position names; None for the trim horizon.
+        first_start_at: the time of the application's first start.
+        is_fresh: nothing of the shard was ever checkpointed.
     """
     parents = list(parents_caught_up_at)
     known = [at for at in parents if at is not None]
-    since = first_start_at
+    since: float | None = None
     if caught_up_at is not None:
         since = caught_up_at
     elif parents and len(known) == len(parents):
         since = min(known)
+    elif started_from is not None and first_start_at - started_from < retention_seconds:
+        since = started_from
+    if since is None:
+        # From the trim horizon, or from a time the stream no longer had: what it holds is what was asked for.
+        return is_fresh and not parents
     return now - since < retention_seconds
 
 

@@ -48,11 +48,11 @@ class TrimCheck:
             retention_seconds=self._context.stream_retention_hours * _SECONDS_AN_HOUR,
             caught_up_at=row.caught_up_at if row else None,
             parents_caught_up_at=await self._parents_caught_up_at(shard_id),
-            # Before a first checkpoint nothing is missing that the stream still held at the first start; after it
-            # that is no proof, since a backlog found then may have been trimmed before it was read.
-            started_from=self._context.first_start_at if position is None else None,
+            started_from=self._started_from(),
+            first_start_at=self._context.first_start_at,
+            is_fresh=position is None,
         )
-        if complete or (position is not None and await self._holds(shard_id, position)):
+        if complete or await self._holds(shard_id, position):
             return None
         where = f"from sequence number {position.sequence_number} on" if position else "from the start"
         return (
@@ -76,7 +76,7 @@ class TrimCheck:
         return self._context.first_start_at if start == "latest" else None
 
     async def _holds(self, shard_id: str, position: Position | None) -> bool:
-        """Whether the record at the position is still in the stream; of no position, all the shard ever had."""
+        """Whether the stream still has the record at the position; of no position, all of the shard."""
         if position is None:
             stream = self._context.settings.source.kinesis.stream
             return not await was_open_at_trim_horizon(self._kinesis, stream, shard_id)
