@@ -80,13 +80,15 @@ def run(
     ] = False,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C."""
+    from consumer.settings.load import load_settings
+
+    settings = load_settings(config)  # before the imports below: a mistake in the file is told at once
+
     import asyncio
 
     from consumer.commands.run import run as run_service
     from consumer.commands.tether import stop_when_stdin_closes
-    from consumer.settings.load import load_settings
 
-    settings = load_settings(config)
     if until_stdin_closes:
         stop_when_stdin_closes()
     worker = worker_id or socket.gethostname()

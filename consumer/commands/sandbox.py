@@ -26,7 +26,7 @@ def serve(host: str, port: int, tell: Callable[[str], None]) -> None:
         asyncio.run(_serve(Settings(host=host, port=port), tell))
     except OSError as error:
         raise TidemarkError(
-            f"The sandbox can't serve on {host}:{port}: {error.strerror}. Take another --port; 0: any free one."
+            f"The sandbox can't serve on {host}:{port}: {error.strerror}. Take another --port; 0: any free."
         ) from error
 
 

@@ -243,7 +243,7 @@ def _tell(console: Console, report: Report, comparison: Comparison, plan: Plan) 
     for difference in comparison.differences[:_DIFFERENCES_SHOWN]:
         say(difference)
     if comparison.differences:
-        say(f"{len(comparison.differences)} rows differ.")
+        say(f"Rows that differ: {len(comparison.differences)}")
     else:
         say(f"All {comparison.expected} orders are in the read model, each as it is in the table.")
     if plan.report is not None:
