@@ -44,6 +44,7 @@ class SandboxProcess:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             text=True,
+            start_new_session=True,  # a terminal's Ctrl-C is for whoever holds the sandbox to answer
         )
         try:
             self.endpoint = self._announced()
