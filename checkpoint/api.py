@@ -9,7 +9,10 @@ class Answer(Protocol):
 
     @property
     def body(self) -> dict[str, Any]:
-        """The decoded JSON; of an expected error, the error's own (with `Item` where DynamoDB returns the old row)."""
+        """The decoded JSON; of an expected error, the error's own.
+
+        It has `Item` where DynamoDB returns the old row.
+        """
         ...
 
     @property
@@ -27,5 +30,8 @@ class Api(Protocol):
     async def call(
         self, operation: str, request: Mapping[str, Any], *, expect: tuple[str, ...] = ()
     ) -> Answer:
-        """Carry out one operation, such as PutItem; codes in `expect` come back as an answer, all other errors are raised."""
+        """Carry out one operation, such as PutItem.
+
+        Codes in `expect` come back as an answer, all other errors are raised.
+        """
         ...

@@ -7,7 +7,10 @@ Place = tuple[str, int]
 """Sequence number and sub-sequence number."""
 
 KclCheckpoint = Callable[[str | None, int | None], str | None]
-"""KCL's own call: a place (None, None: the end of the shard) to an exception's simple name, or None where it is done."""
+"""KCL's own call: a place (None, None: the end of the shard) to an exception's simple name.
+
+None where it is done.
+"""
 
 
 class Verdict(Enum):
@@ -21,7 +24,7 @@ class Verdict(Enum):
 
 
 class CheckpointRefusedError(Exception):
-    """KCL refuses in a way that asking again can't mend; the process must end rather than go on without checkpoints."""
+    """KCL refuses in a way that asking again can't mend: end the process, don't go on without checkpoints."""
 
 
 _VERDICTS = {

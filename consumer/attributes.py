@@ -4,7 +4,7 @@ Source of the format: DynamoDB API Reference, AttributeValue.
 """
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Context, Decimal, InvalidOperation
 from hashlib import blake2b
 from typing import cast
@@ -47,7 +47,10 @@ def decode_image(raw: msgspec.Raw | bytes) -> Image:
 
 
 def digest(image: Mapping[str, AttributeValue] | None) -> str:
-    """32 hexadecimal digits that are equal for equal items, whatever the order of attributes and sets or the spelling of numbers."""
+    """32 hexadecimal digits that are equal for equal items.
+
+    The order of attributes and sets and the spelling of numbers make no difference.
+    """
     if image is None:
         return NO_IMAGE_DIGEST
     canonical = {name: _canonical(value) for name, value in image.items() if name != RESERVED}
@@ -114,23 +117,28 @@ def from_plain(value: Plain | int) -> AttributeValue:
     Raises:
         Rejected: a number DynamoDB can't hold (over 38 digits), or a type it doesn't have.
     """
-    match value:
-        case None:
-            return {"NULL": True}
-        case bool():
-            return {"BOOL": value}
-        case Decimal() | int():
-            return {"N": _number_text(Decimal(value))}
-        case str():
-            return {"S": value}
-        case bytes():
-            return {"B": base64.b64encode(value).decode("ascii")}
-        case list():
-            return {"L": [from_plain(element) for element in value]}
-        case dict():
-            return {"M": {name: from_plain(element) for name, element in value.items()}}
+    for kind, form in _FROM_PLAIN:
+        if isinstance(value, kind):
+            return form(value)
     message = f"a {type(value).__name__} can't be kept in DynamoDB"
     raise Rejected(message, code="BadValue")
+
+
+_FROM_PLAIN: Sequence[tuple[type, Callable[[object], AttributeValue]]] = (
+    (type(None), lambda _: {"NULL": True}),
+    (str, lambda value: {"S": value}),
+    (bool, lambda value: {"BOOL": value}),  # before int, which a bool is too
+    (int, lambda value: {"N": _number_text(Decimal(cast("int", value)))}),
+    (Decimal, lambda value: {"N": _number_text(cast("Decimal", value))}),
+    (bytes, lambda value: {"B": base64.b64encode(cast("bytes", value)).decode("ascii")}),
+    (list, lambda value: {"L": [from_plain(element) for element in cast("list[Plain]", value)]}),
+    (
+        dict,
+        lambda value: {
+            "M": {name: from_plain(part) for name, part in cast("dict[str, Plain]", value).items()}
+        },
+    ),
+)
 
 
 def _number_text(number: Decimal) -> str:

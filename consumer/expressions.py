@@ -1,4 +1,7 @@
-"""JMESPath over a change's plain values; a plain path can be followed over DynamoDB JSON too, so that a value keeps its exact type."""
+"""JMESPath over a change's plain values.
+
+A plain path can be followed over DynamoDB JSON too, so that a value keeps its exact type.
+"""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -6,7 +9,7 @@ from typing import Any, cast
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from jmespath.functions import Functions
+from jmespath.functions import TYPES_MAP, Functions
 from jmespath.visitor import Options
 
 from consumer.attributes import Plain
@@ -18,7 +21,7 @@ class _DecimalFunctions(Functions):
     """JMESPath's own functions, told that a Decimal is a number."""
 
     def _convert_to_jmespath_type(self, pyobject: str) -> str:
-        return "number" if pyobject == "Decimal" else cast("str", super()._convert_to_jmespath_type(pyobject))
+        return "number" if pyobject == "Decimal" else TYPES_MAP.get(pyobject, "unknown")
 
 
 class Expression:
@@ -36,7 +39,7 @@ class Expression:
         except JMESPathError as error:
             message = f"{text!r} is not a JMESPath expression: {' '.join(str(error).split())}"
             raise SettingsError(message) from error
-        _make_literals_exact(self._compiled.parsed)
+        _make_literals_exact(cast("dict[str, Any]", self._compiled.parsed))
         self.path = _plain_path(self._compiled.parsed)
         """The names of a plain path such as `new.address.city`, None for any other expression."""
 
@@ -54,7 +57,10 @@ class Expression:
 
 
 def follow(path: tuple[str, ...], image: Image) -> AttributeValue | None:
-    """The attribute value at a plain path (without its root) in an image, untouched; None where it leads nowhere."""
+    """The attribute value at a plain path (without its root) in an image, untouched.
+
+    None where the path leads nowhere.
+    """
     value = image.get(path[0])
     for name in path[1:]:
         if value is None or "M" not in value:
@@ -75,7 +81,7 @@ def _plain_path(node: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 
 def _make_literals_exact(node: dict[str, Any]) -> None:
-    """Turn a literal's floats into the decimals they were written as, since 100.10 as a float equals no Decimal."""
+    """Turn a literal's floats into the decimals they were written as: 100.10 as a float equals no Decimal."""
     if node["type"] == "literal":
         node["value"] = _exact(node["value"])
     for child in node["children"]:

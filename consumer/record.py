@@ -58,7 +58,10 @@ class StreamRecord(
         "arrived_at_ms": "approximateArrivalTimestamp",
     },
 ):
-    """One record as KCL's MultiLang protocol delivers it (the wire names are the protocol's), the data already out of its base64."""
+    """One record as KCL's MultiLang protocol delivers it, the data already out of its base64.
+
+    The wire names are the protocol's.
+    """
 
     data: bytes
     sequence_number: str
@@ -75,8 +78,8 @@ class StreamRecord(
 class ChangeRecord(msgspec.Struct, frozen=True, gc=False):
     """One change of one item.
 
-    Images stay the raw DynamoDB JSON, a view into the record's data, until somebody looks; empty where there is
-    none.
+    Images stay the raw DynamoDB JSON, a view into the record's data, until somebody looks; empty where there
+    is none.
     """
 
     stream: StreamRecord

@@ -11,7 +11,11 @@ from typing import Literal
 import msgspec
 
 ShardState = Literal["starting", "running", "waiting", "parked", "draining", "ended"]
-"""waiting: the window is full or a store is unavailable; parked: data was trimmed and the settings don't say to go on."""
+"""What a shard is at.
+
+waiting: the window is full or a store is unavailable; parked: data was trimmed and the settings don't say to
+go on.
+"""
 
 
 class ProcessorStatus(msgspec.Struct, frozen=True):
@@ -36,7 +40,10 @@ class ShardStatus(msgspec.Struct, frozen=True):
     records_in_flight: int
     bytes_in_flight: int
     lag_seconds: float | None
-    """Age of the oldest unsettled record (by arrival in the stream), or how far behind its end KCL reads; 0 when caught up; None: not known yet."""
+    """Age of the oldest unsettled record (by arrival in the stream), or how far behind its end KCL reads.
+
+    0 when caught up; None: not known yet.
+    """
     frontier: str | None
     checkpoint: str | None
     checkpointed_at: float | None

@@ -50,6 +50,6 @@ class Processor(Protocol):
 
 
 def fingerprint(processor: ProcessorSettings) -> str:
-    """16 hexadecimal digits of the settings that decide what the target holds: a changed one needs a rebuild."""
+    """16 hexadecimal digits of the settings that decide what the target holds: another asks for a rebuild."""
     effect = processor.model_dump(mode="json", include={"projection"}, exclude={"projection": {"adopt"}})
     return hashlib.blake2b(orjson.dumps(effect, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()

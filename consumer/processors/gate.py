@@ -19,7 +19,7 @@ from consumer.record import AttributeValue, Granularity, Version
 
 
 class Stamp(NamedTuple):
-    """What a row keeps of the change it holds: its version, and the digest of the source image (`-` for none)."""
+    """What a row keeps of the change it holds: its version, and the source image's digest (`-` for none)."""
 
     version: Version
     digest: str
@@ -69,17 +69,20 @@ def stamp_to_attribute(stamp: Stamp) -> AttributeValue:
 
 
 def stamp_from_attribute(attribute: AttributeValue) -> Stamp:
-    """Read a row's `_tidemark`; raises KeyError or ValueError where it isn't one of ours."""
+    """Read a row's `_tidemark`; raises KeyError, TypeError or ValueError where it isn't one of ours."""
     parts = attribute["M"]
     if not isinstance(parts, dict):
-        raise ValueError(attribute)
+        raise TypeError(attribute)
     return Stamp(Version(int(parts["v"]["N"]), _GRANULARITIES[parts["p"]["S"]]), parts["d"]["S"])
 
 
 DYNAMODB_NEWER = (
     "(#t.p = :us AND #t.v < :v_us) OR (#t.p = :ms AND #t.v < :v_ms) OR (#t.p = :s AND #t.v < :v_s)"
 )
-"""DynamoDB's form of "the row is older", a row of each granularity against the change's floor at the coarser of the two; `#t` is `_tidemark`."""
+"""DynamoDB's form of "the row is older"; `#t` is `_tidemark`.
+
+A row of each granularity is held against the change's floor at the coarser of the two.
+"""
 
 DYNAMODB_EQUAL = "#t.v = :v AND #t.p = :p AND #t.d = :d"
 """DynamoDB's form of "the row is as it was read"."""

@@ -59,7 +59,7 @@ class ShardContext(BaseModel):
     first_start_at: float
     """Unix seconds of the application's first start, from the positions table."""
 
-    def endpoint(self, service: Literal["dynamodb", "kinesis"], region: str | None = None) -> Endpoint:
+    def endpoint(self, service: str, region: str | None = None) -> Endpoint:
         """The address of a service in a region (default: the application's own)."""
         wanted = region or self.region
         return next(entry for entry in self.endpoints if (entry.service, entry.region) == (service, wanted))

@@ -25,7 +25,10 @@ _DRAIN_SHARE = 0.6
 
 
 def main(build: BuildProcessor = build_processor) -> None:
-    """Serve one lease; never returns. `build` makes the processors: the benchmarks bring one that does nothing."""
+    """Serve one lease; never returns.
+
+    `build` makes the processors: the benchmarks bring one that does nothing.
+    """
     # The protocol keeps the real standard output: whatever a library prints must not get between its lines.
     outgoing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -56,7 +59,7 @@ async def _serve(
         if error is not None:
             log.error("the shard process can't go on", exc_info=error)
         sys.stderr.flush()
-        # At once: the daemon waits for our end of file without limit, and nothing under way may outlive a lease.
+        # At once: the daemon waits for our end of file without limit; nothing under way may outlive a lease.
         os._exit(0 if error is None else 1)
 
 
@@ -83,7 +86,7 @@ def _make_tenure(
 def _run_tenure(tenure: Tenure, loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
     try:
         tenure.run()
-    except Exception as error:  # every way for the thread to end must end the process
+    except Exception as error:  # noqa: BLE001 - every way for the thread to end must end the process
         loop.call_soon_threadsafe(ended.set_exception, error)
     else:
         loop.call_soon_threadsafe(ended.set_result, None)

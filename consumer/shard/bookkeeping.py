@@ -1,4 +1,4 @@
-"""What a shard process writes down about itself: its status file, its gauges, and its row in the positions table."""
+"""What a shard process writes down about itself: its status file, its gauges, its row of positions."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ _SILENT_AFTER_SECONDS = 30.0
 """KCL hands over something, if only nothing, far more often: a longer silence is lag too."""
 
 _PREFETCHED = 6
-"""A message was fetched no earlier than this many messages before it was delivered: KCL prefetches up to four."""
+"""A message was fetched at most this many messages before it was delivered: KCL prefetches up to four."""
 
 
 class Books:

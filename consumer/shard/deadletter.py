@@ -41,14 +41,17 @@ class NoDeadLetters:
     async def write(self, letter: DeadLetter) -> None:
         """Refuse, with what to do."""
         message = (
-            f"a record can't be applied ({letter.error.code}: {letter.error}) and no dead letter is configured, so it blocks its shard; "
-            "set delivery.on_failure in the settings"
+            f"a record can't be applied ({letter.error.code}: {letter.error}) and no dead letter is "
+            "configured, so it blocks its shard; set delivery.on_failure in the settings"
         )
         raise Unavailable(message, code="NoDeadLetter")
 
 
 class FileDeadLetters:
-    """JSON lines in a file on a durable volume, written through to the disk; a file a shard process, so no two write one file."""
+    """JSON lines in a file on a durable volume, written through to the disk.
+
+    A file a shard process, so no two write one file.
+    """
 
     def __init__(self, path: Path, *, application: str, stream: str, shard_id: str) -> None:
         """`path` is the settings' file; the shard's name is put before its suffix."""

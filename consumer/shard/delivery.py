@@ -1,4 +1,6 @@
-"""The event loop's side of a shard: begins it, delivers in the background, and tells the protocol thread what it must know.
+"""The event loop's side of a shard.
+
+Begins it, delivers in the background, and tells the protocol thread what it must know.
 
 The protocol thread only calls what is marked so; everything else runs in the loop. Attributes read across
 threads are single values.
@@ -294,7 +296,10 @@ class ShardDelivery:
 
 
 def _is_rewound(row: ShardPosition | None, position: Position | None) -> bool:
-    """Somebody set the lease back to replay: it is before what KCL has accepted from us, so what is settled is to be seen again."""
+    """Somebody set the lease back to replay, so that what is settled is to be seen again.
+
+    It is before what KCL has accepted from us.
+    """
     if row is None or row.checkpoint is None:
         return False
     return position is None or position.order() < Position(*row.checkpoint).order()

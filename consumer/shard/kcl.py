@@ -1,8 +1,8 @@
 """KCL's MultiLang protocol: one JSON object a line, strictly one message and then its answer.
 
 Source: amazon-kinesis-client-multilang, package software.amazon.kinesis.multilang.messages. kclpy's own loop
-is not used: it swallows exceptions
-and reports success, which loses the batch in silence. One thread owns a Daemon.
+is not used: it swallows exceptions and reports success, which loses the batch in silence. One thread owns a
+Daemon.
 """
 
 import select
@@ -55,7 +55,7 @@ _NAMES = {
     ShardEnded: "shardEnded",
     ShutdownRequested: "shutdownRequested",
 }
-_DECODER = msgspec.json.Decoder(Message | CheckpointAnswer)
+_DECODER: msgspec.json.Decoder[Message | CheckpointAnswer] = msgspec.json.Decoder(Message | CheckpointAnswer)
 
 
 class DaemonGone(Exception):  # noqa: N818 - what happened, not an error of ours
@@ -92,7 +92,7 @@ class Daemon:
         self._send({"action": "status", "responseFor": _NAMES[type(message)]})
 
     def checkpoint(self, sequence_number: str | None, sub_sequence_number: int | None) -> str | None:
-        """Ask KCL for a checkpoint while a message is unanswered; its exception's simple name, or None where it is done."""
+        """Ask KCL for a checkpoint while a message is unanswered; its exception's simple name, if any."""
         self._send(
             {
                 "action": "checkpoint",

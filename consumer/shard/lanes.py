@@ -1,4 +1,7 @@
-"""Key-ordered parallel delivery to one processor: an item's records go through one lane in stream order, lanes run side by side."""
+"""Key-ordered parallel delivery to one processor.
+
+An item's records go through one lane in stream order, lanes run side by side.
+"""
 
 import asyncio
 from collections import deque
@@ -30,7 +33,7 @@ class LanePolicy:
     lanes: int
     batch_size: int
     maximum_retry_attempts: int = 5
-    backoff: Backoff = Backoff()
+    backoff: Backoff = field(default_factory=Backoff)
 
 
 @dataclass(slots=True)
@@ -109,7 +112,7 @@ class Lanes:
             await self._deliver(batch)
 
     async def _deliver(self, pending: list[Ticket]) -> None:
-        """Bring every record of a batch to its end, however long that takes; returns early only when stopped."""
+        """Bring every record of a batch to its end, however long it takes; returns early only if stopped."""
         attempts: dict[int, int] = {}
         failures = 0
         while pending and not self._stopping.is_set():
@@ -155,7 +158,7 @@ class Lanes:
         return remaining
 
     async def _outcomes(self, batch: list[Ticket]) -> list[Outcome]:
-        """The processor's outcomes; an exception it should not have raised is halved down to the record that causes it."""
+        """The processor's outcomes; a batch that raises is halved down to the record that causes it."""
         try:
             return await self._processor.process([record for _, record in batch])
         except Unavailable as error:

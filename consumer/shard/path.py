@@ -1,4 +1,4 @@
-"""The record path: what arrives is numbered, given to every processor's lanes, settled, and moves the frontier."""
+"""The record path: what arrives is numbered, given to each processor's lanes, settled, moves the frontier."""
 
 import asyncio
 import time
@@ -50,7 +50,7 @@ class RecordPath:
         metrics: Metrics,
         uniform: Callable[[], float],
     ) -> None:
-        """Take the source table's name, and a maker of each processor's lanes that is told where to settle."""
+        """Take the source table's name, and a maker of a processor's lanes that is told where to settle."""
         self._table = table
         self._window = window
         self._metrics = metrics

@@ -1,9 +1,8 @@
 """One tenure of a shard's lease, from initialize to leaseLost: the thread that speaks with the daemon.
 
 A batch is answered at once and delivered in the background. While the window is full the answer is held, and
-a held answer keeps the daemon from
-telling us anything; so whoever holds one still checkpoints, and looks out for the daemon's end, a drain and a
-lost lease.
+a held answer keeps the daemon from telling us anything; so whoever holds one still checkpoints, and looks out
+for the daemon's end, a drain and a lost lease.
 """
 
 from collections.abc import Callable
@@ -97,7 +96,10 @@ class Tenure:
         clock: Callable[[], float],
         log: Logger,
     ) -> None:
-        """`drain_seconds`: how long a requested shutdown waits for what is under way; `clock` is monotonic, in seconds."""
+        """`drain_seconds`: how long a requested shutdown waits for what is under way.
+
+        `clock` is monotonic, in seconds.
+        """
         self._daemon = daemon
         self._delivery = delivery
         self._checkpointer = checkpointer
@@ -158,7 +160,7 @@ class Tenure:
             self._hold(lambda: not window.is_full)
 
     def _end(self) -> None:
-        """Everything of the ended shard must be settled before the bare checkpoint lets its children begin."""
+        """All of the ended shard must be settled before the bare checkpoint lets its children begin."""
         window = self._delivery.window
         self._hold(lambda: window.records == 0 and not self._delivery.is_parked)
         while not self._delivery.is_stopping:

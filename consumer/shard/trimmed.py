@@ -1,4 +1,6 @@
-"""Whether the stream still holds everything this shard has not settled; trimmed data is never skipped in silence.
+"""Whether the stream still holds everything this shard has not settled.
+
+Trimmed data is never skipped in silence.
 
 GetShardIterator AT_SEQUENCE_NUMBER quietly starts later when the record is gone, so nobody else would tell.
 """
@@ -56,9 +58,10 @@ class TrimCheck:
             return None
         where = f"from sequence number {position.sequence_number} on" if position else "from the start"
         return (
-            f"{shard_id}: records {where} may have been trimmed from stream {self._context.settings.source.kinesis.stream!r} "
-            f"(retention {self._context.stream_retention_hours} h) before they were read. Rebuild or repair the targets, "
-            "then set `on_trimmed: continue` to go on with what the stream still holds"
+            f"{shard_id}: records {where} may have been trimmed from stream "
+            f"{self._context.settings.source.kinesis.stream!r} (retention "
+            f"{self._context.stream_retention_hours} h) before they were read. Rebuild or repair the "
+            "targets, then set `on_trimmed: continue` to go on with what the stream still holds"
         )
 
     async def _parents_caught_up_at(self, shard_id: str) -> list[float | None]:

@@ -2,7 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from consumer.attributes import NO_IMAGE_DIGEST, RESERVED, decode_image, digest, from_plain, image_to_plain
+from consumer.attributes import (
+    NO_IMAGE_DIGEST,
+    RESERVED,
+    Plain,
+    decode_image,
+    digest,
+    from_plain,
+    image_to_plain,
+)
 from consumer.errors import Rejected, SettingsError
 from consumer.expressions import Expression, follow
 from consumer.record import AttributeValue, ChangeRecord, Image
@@ -10,7 +18,10 @@ from consumer.settings.model import Projection
 
 
 class Desired:
-    """What the target should hold of an item after a change: a row, or None for none, and the digest of the source image it comes from."""
+    """What the target should hold of an item after a change.
+
+    A row, or None for none, and the digest of the source image it comes from.
+    """
 
     __slots__ = ("digest", "key", "row")
 
@@ -39,11 +50,13 @@ class ProjectionMapping:
         self._when = None if settings.when is None else Expression(settings.when)
         taken = {RESERVED, *self._key} & set(settings.fields or {})
         if taken:
-            message = f"fields: {sorted(taken)[0]!r} is already part of the row; give the field another name"
+            message = f"fields: {min(taken)!r} is already part of the row; give the field another name"
             raise SettingsError(message)
 
     def check_keys(self, source_keys: Sequence[str]) -> None:
-        """See that no two items share a row: each key attribute of the source table must be in the read model's key.
+        """See that no two items share a row.
+
+        Each key attribute of the source table must be in the read model's key.
 
         Raises:
             SettingsError: one is missing, or one that is named isn't a key of the source table.
@@ -51,14 +64,20 @@ class ProjectionMapping:
         used = set(self._key.values())
         for name in source_keys:
             if name not in used:
-                message = f"key: the source table's key attribute {name!r} is not in it, so that two items would share one row; add keys.{name}"
+                message = (
+                    f"key: the source table's key attribute {name!r} is not in it, so that two items would "
+                    f"share one row; add keys.{name}"
+                )
                 raise SettingsError(message)
         for name in sorted(used - set(source_keys)):
-            message = f"key: keys.{name} is not a key attribute of the source table; it has {', '.join(source_keys)}"
+            message = (
+                f"key: keys.{name} is not a key attribute of the source table; "
+                f"it has {', '.join(source_keys)}"
+            )
             raise SettingsError(message)
 
     def after(self, change: ChangeRecord) -> Desired | None:
-        """What the target should hold after a change; None where the item was outside before and is outside now.
+        """What the target should hold after a change; None: the item was outside before and is outside now.
 
         Raises:
             Rejected: an image or a value that can't be mapped.
@@ -117,9 +136,9 @@ class _Scope:
             "keys": {name: dict(value) for name, value in keys.items()},
             "new": image,
         }
-        self._plain: dict[str, object] | None = None
+        self._plain: dict[str, Plain] | None = None
 
-    def plain(self) -> dict[str, object]:
+    def plain(self) -> dict[str, Plain]:
         if self._plain is None:
             self._plain = {name: image_to_plain(image) for name, image in self.raw.items()}
         return self._plain
@@ -145,6 +164,9 @@ def _field(text: str) -> _Field:
 def _key_attribute(name: str, text: str) -> str:
     path = Expression(text).path
     if path is None or len(path) != 2 or path[0] != "keys":  # noqa: PLR2004 - `keys.` and one name
-        message = f"key: {name}: {text!r} must be one of the item's own keys, such as keys.orderId; rows that move with other attributes are not supported yet"
+        message = (
+            f"key: {name}: {text!r} must be one of the item's own keys, such as keys.orderId; "
+            "rows that move with other attributes are not supported yet"
+        )
         raise SettingsError(message)
     return path[1]

@@ -75,8 +75,9 @@ class SourceReader:
         """
         if not self._readable:
             message = (
-                f"two changes of this item carry one version, and the source table {self._table.name!r} may not be read to settle it; "
-                "allow dynamodb:GetItem on it, or set the destination's precision to MICROSECOND"
+                f"two changes of this item carry one version, and the source table {self._table.name!r} "
+                "may not be read to settle it; allow dynamodb:GetItem on it, or set the destination's "
+                "precision to MICROSECOND"
             )
             raise Rejected(message, code="VersionTie")
         request = {"TableName": self._table.name, "Key": keys, "ConsistentRead": True}
@@ -193,8 +194,8 @@ class ProjectionSink:
             return stamp_from_attribute(attribute or {})
         except (KeyError, ValueError, TypeError):
             message = (
-                f"the row in {self._target.name!r} was not written by Tidemark (its {RESERVED} is missing or not ours); "
-                "set `adopt: true` to take such rows over, or choose another table"
+                f"the row in {self._target.name!r} was not written by Tidemark (its {RESERVED} is missing or "
+                "not ours); set `adopt: true` to take such rows over, or choose another table"
             )
             raise Rejected(message, code="ForeignRow") from None
 
