@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO, Self
 
+from sandbox.control_client import call
 from sandbox.errors import SandboxStartError
+from sandbox.faults.client import FaultClient
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
@@ -62,6 +64,20 @@ class SandboxProcess:
     def pid(self) -> int:
         """The child's process id."""
         return self._process.pid
+
+    @property
+    def faults(self) -> FaultClient:
+        """Its fault switch."""
+        return FaultClient(self.endpoint)
+
+    def trim(self, stream: str, *, shard: str | None = None, before: str | None = None) -> int:
+        """Drop a stream's oldest records, as retention would, and return how many.
+
+        `before` is the first sequence number that is kept, None to keep none; `shard` None means all shards.
+        """
+        request = {"stream": stream, "shard": shard, "before_sequence_number": before, "all": before is None}
+        dropped: int = call(self.endpoint, "POST", "/trim", request)["dropped"]
+        return dropped
 
     @property
     def environment(self) -> dict[str, str]:

@@ -1,16 +1,22 @@
 """The sandbox as a server: one socket, ministack behind the fault switch, until it is told to stop."""
 
 import asyncio
+import random
 import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from hypercorn.asyncio import serve as serve_asgi
 from hypercorn.config import Config
 
-from sandbox import emulator, kinesis
+from sandbox import dynamodb, emulator, kinesis
+from sandbox.control import Control, with_control
 from sandbox.emulator import Application, Message, Receive, Send
+from sandbox.faults.switch import FaultSwitch, with_faults
+from sandbox.kinesis import expiry
+from sandbox.kinesis.streams import Streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +39,19 @@ async def serve(settings: Settings, *, ready: Callable[[str], None], stop: async
     listener = socket.create_server((settings.host, settings.port), backlog=1024)
     port = listener.getsockname()[1]
     loaded = emulator.load(port, verbose=settings.verbose)
+    switch = FaultSwitch(time.monotonic, random.Random(settings.seed))
     kinesis.apply(loaded, time.time)
-    application = _with_lifespan(loaded.application, lambda: ready(f"http://{settings.host}:{port}"))
-    # hypercorn names its own Scope and Event types; ours are the same mappings, said more plainly.
-    await serve_asgi(application, _config(listener, settings), shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+    later = asyncio.get_running_loop().call_later
+    reaper = dynamodb.apply(loaded, clock=time.time, strike=switch.strike_record, later=later)
+    trim = partial(expiry.trim, Streams(loaded.kinesis, time.time))
+    application = with_control(with_faults(loaded.application, switch), Control(switch, trim))
+    announced = _with_lifespan(application, lambda: ready(f"http://{settings.host}:{port}"))
+    reaping = asyncio.create_task(reaper.run(settings.ttl_interval_seconds))
+    try:
+        # hypercorn names its own Scope and Event types; ours are the same mappings, said more plainly.
+        await serve_asgi(announced, _config(listener, settings), shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+    finally:
+        reaping.cancel()
 
 
 def _with_lifespan(application: Application, ready: Callable[[], None]) -> Application:

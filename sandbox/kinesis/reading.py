@@ -50,6 +50,14 @@ class Iterator:
             raise RefusedError("InvalidArgumentException", "Invalid ShardIterator.") from None
 
 
+def stream_of_iterator(token: str) -> list[str]:
+    """Return the ARN of the stream that an iterator is for, in a list; an empty one for no iterator."""
+    try:
+        return [Iterator.read(token).stream_arn]
+    except RefusedError:
+        return []
+
+
 def start_after(shard: Shard, position: Request) -> str:
     """Return the sequence number to go on after, for a starting position.
 
