@@ -23,6 +23,8 @@ RESERVED = "_tidemark"
 
 _EXACT = Context(prec=60)
 _MOST_DIGITS = 38
+_MALFORMED = (ArithmeticError, AttributeError, RecursionError, TypeError, ValueError)
+"""What walking through something that only looks like an image may raise."""
 
 Plain = None | bool | Decimal | str | bytes | list["Plain"] | dict[str, "Plain"]
 
@@ -50,11 +52,22 @@ def digest(image: Mapping[str, AttributeValue] | None) -> str:
     """32 hexadecimal digits that are equal for equal items.
 
     The order of attributes and sets and the spelling of numbers make no difference.
+
+    Raises:
+        Rejected: a value inside is malformed.
     """
     if image is None:
         return NO_IMAGE_DIGEST
-    canonical = {name: _canonical(value) for name, value in image.items() if name != RESERVED}
-    return blake2b(orjson.dumps(canonical, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+    try:
+        canonical = {name: _canonical(value) for name, value in image.items() if name != RESERVED}
+        text = orjson.dumps(canonical, option=orjson.OPT_SORT_KEYS)
+    except _MALFORMED as error:
+        raise _bad_image(error) from error
+    return blake2b(text, digest_size=16).hexdigest()
+
+
+def _bad_image(error: Exception) -> Rejected:
+    return Rejected(f"the image has a malformed value: {error}", code="BadImage")
 
 
 def _canonical(value: AttributeValue) -> AttributeValue:
@@ -63,12 +76,16 @@ def _canonical(value: AttributeValue) -> AttributeValue:
     return value if form is None else {kind: form(content)}
 
 
-def _canonical_number(text: object) -> str:
+def _number(text: object) -> Decimal:
     try:
-        number = Decimal(cast("str", text))
-    except InvalidOperation as error:
+        return Decimal(cast("str", text))
+    except InvalidOperation:
         message = f"{text!r} is not a number"
-        raise Rejected(message, code="BadImage") from error
+        raise ValueError(message) from None
+
+
+def _canonical_number(text: object) -> str:
+    number = _number(text)
     return str(number.normalize(_EXACT)) if number else "0"
 
 
@@ -93,18 +110,25 @@ def to_plain(value: AttributeValue) -> Plain:
 
 
 def image_to_plain(image: Image) -> dict[str, Plain]:
-    """Every attribute of an image as expressions see it."""
-    return {name: to_plain(value) for name, value in image.items()}
+    """Every attribute of an image as expressions see it.
+
+    Raises:
+        Rejected: a value is malformed.
+    """
+    try:
+        return {name: to_plain(value) for name, value in image.items()}
+    except _MALFORMED as error:
+        raise _bad_image(error) from error
 
 
 _PLAIN: Mapping[str, Callable[[object], Plain]] = {
     "S": lambda content: cast("str", content),
-    "N": lambda content: Decimal(cast("str", content)),
+    "N": _number,
     "B": lambda content: base64.b64decode(cast("str", content)),
     "BOOL": lambda content: cast("bool", content),
     "NULL": lambda _: None,
     "SS": lambda content: list[Plain](sorted(cast("list[str]", content))),
-    "NS": lambda content: list[Plain](sorted(Decimal(text) for text in cast("list[str]", content))),
+    "NS": lambda content: list[Plain](sorted(_number(text) for text in cast("list[str]", content))),
     "BS": lambda content: [base64.b64decode(text) for text in cast("list[str]", content)],
     "L": lambda content: [to_plain(value) for value in cast("list[AttributeValue]", content)],
     "M": lambda content: image_to_plain(cast("Image", content)),
