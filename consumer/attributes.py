@@ -21,7 +21,7 @@ NO_IMAGE_DIGEST = "-"
 RESERVED = "_tidemark"
 """The attribute that Tidemark keeps for itself in the rows it writes."""
 
-_EXACT = Context(prec=60)
+_EXACT = Context(prec=300)
 _MOST_DIGITS = 38
 _MALFORMED = (ArithmeticError, AttributeError, RecursionError, TypeError, ValueError)
 """What walking through something that only looks like an image may raise."""

@@ -1,0 +1,167 @@
+from decimal import Decimal
+
+import pytest
+
+from consumer.attributes import Plain
+from consumer.errors import Rejected, SettingsError
+from consumer.expressions import Expression, follow
+from consumer.record import AttributeValue, Image
+
+DIGITS_38 = "12345678901234567890123456789012345678"
+
+SCOPE: dict[str, Plain] = {
+    "keys": {"id": "a"},
+    "new": {
+        "total": Decimal("100.10"),
+        "long": Decimal(DIGITS_38),
+        "count": Decimal(0),
+        "flag": True,
+        "name": "Ann",
+        "empty": "",
+        "nothing": None,
+        "raw": b"\x00\xff",
+        "amounts": [Decimal("0.1"), Decimal("0.2"), Decimal(DIGITS_38)],
+        "extremes": [Decimal("1E125"), Decimal("1E-130")],
+        "thirds": [Decimal(1), Decimal(0), Decimal(0)],
+        "items": [{"sku": "x", "price": Decimal("2.50")}, {"sku": "y", "price": Decimal(10)}],
+        "address": {"city": "Bern"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("new.total", Decimal("100.10")),
+        ("new.total == `100.10`", True),
+        ("new.total == `100.1`", True),
+        ("new.total > `100`", True),
+        ("new.total >= `100.11`", False),
+        ("new.total < `1e3`", True),
+        ("new.long > `12345678901234567890123456789012345677`", True),
+        ("new.long == `12345678901234567890123456789012345678`", True),
+        ("new.count == `0`", True),
+        ("new.count == `false`", False),
+        ("new.flag == `1`", False),
+        ("new.missing", None),
+        ("new.missing.deeper", None),
+        ("new.missing != 'x'", True),
+        ("new.name == 'Ann' && new.flag", True),
+        ("new.address.city", "Bern"),
+        ("new.items[?price > `5`].sku", ["y"]),
+        ("new.items[0].price", Decimal("2.50")),
+        ("contains(new.amounts, `0.2`)", True),
+        ("{a: keys.id, b: `[1.5]`}", {"a": "a", "b": [Decimal("1.5")]}),
+    ],
+)
+def test_comparisons_and_literals_are_exact(text: str, expected: Plain) -> None:
+    found = Expression(text).search(SCOPE)
+    assert (found, type(found)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sum(new.amounts)", Decimal(f"{DIGITS_38}.3")),
+        ("sum(new.extremes)", Decimal("1" + "0" * 125 + "." + "0" * 129 + "1")),
+        ("max(new.amounts)", Decimal(DIGITS_38)),
+        ("min(new.amounts)", Decimal("0.1")),
+        ("sort(new.amounts)[0]", Decimal("0.1")),
+        ("abs(new.long)", Decimal(DIGITS_38)),
+        ("ceil(new.total)", 101),
+        ("floor(new.total)", 100),
+        ("avg(new.items[].price)", Decimal("6.25")),
+        ("avg(new.thirds)", Decimal("0." + "3" * 38)),
+        ("max_by(new.items, &price).sku", "y"),
+        ("sort_by(new.items, &price)[*].sku", ["x", "y"]),
+        ("to_number(new.total)", Decimal("100.10")),
+        ("to_number('100.10')", Decimal("100.10")),
+        ("to_number('ten')", None),
+        ("to_number('NaN')", None),
+        ("to_number(new.flag)", None),
+        ("to_string(new.total)", "100.1"),
+        ("to_string(`1e3`)", "1000"),
+        ("type(new.total)", "number"),
+        ("length(new.items)", 2),
+        ("not_null(new.missing, new.count)", Decimal(0)),
+    ],
+)
+def test_functions_take_exact_numbers_and_give_exact_numbers(text: str, expected: Plain | int) -> None:
+    found = Expression(text).search(SCOPE)
+    assert (found, type(found)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    "text", ["sum(new.items)", "sum([new.name])", "max(`5`)", "ceil(new.name)", "join(',', new.amounts)"]
+)
+def test_values_that_do_not_fit_the_expression_are_the_records_fault(text: str) -> None:
+    with pytest.raises(Rejected, match="fails on this record") as rejected:
+        Expression(text).search(SCOPE)
+    assert rejected.value.code == "ExpressionFailed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "new.",
+        "new..a",
+        "",
+        "new[",
+        "'open",
+        "`{`",
+        "no_such(new.a)",
+        "length()",
+        "sort_by(new.a)",
+        "new[?f(@)]",
+    ],
+)
+def test_an_expression_that_can_never_work_is_refused_at_start(text: str) -> None:
+    with pytest.raises(SettingsError):
+        Expression(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("new", ("new",)),
+        ("new.a", ("new", "a")),
+        ("new.a.b.c", ("new", "a", "b", "c")),
+        ('new."a.b"."c d"', ("new", "a.b", "c d")),
+        ("new.a[0]", None),
+        ("new.*", None),
+        ("new.a || new.b", None),
+        ("length(new.a)", None),
+        ("new.{a: b}", None),
+        ("@", None),
+        ("'new.a'", None),
+    ],
+)
+def test_only_names_with_dots_between_are_a_plain_path(text: str, path: tuple[str, ...] | None) -> None:
+    assert Expression(text).path == path
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (("n",), {"N": "1.0"}),
+        (("set",), {"NS": ["2", "1"]}),
+        (("nothing",), {"NULL": True}),
+        (("m", "inner", "b"), {"B": "AA=="}),
+        (("m",), {"M": {"inner": {"M": {"b": {"B": "AA=="}}}}}),
+        (("missing",), None),
+        (("missing", "a"), None),
+        (("n", "a"), None),
+        (("m", "missing", "a"), None),
+        (("nothing", "a"), None),
+    ],
+)
+def test_a_value_at_a_plain_path_keeps_its_exact_type(
+    path: tuple[str, ...], expected: AttributeValue | None
+) -> None:
+    image: Image = {
+        "n": {"N": "1.0"},
+        "set": {"NS": ["2", "1"]},
+        "nothing": {"NULL": True},
+        "m": {"M": {"inner": {"M": {"b": {"B": "AA=="}}}}},
+    }
+    assert follow(path, image) == expected
