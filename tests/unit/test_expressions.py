@@ -108,7 +108,6 @@ def test_values_that_do_not_fit_the_expression_are_the_records_fault(text: str) 
         "",
         "new[",
         "'open",
-        "`{`",
         "no_such(new.a)",
         "length()",
         "sort_by(new.a)",
