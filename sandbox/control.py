@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import msgspec
 import orjson
 
+from sandbox.asgi import read_body, respond
 from sandbox.emulator import Application, Message, Receive, Send
 from sandbox.faults.fault import Fault
-from sandbox.faults.switch import FaultSwitch, read_body, respond
+from sandbox.faults.switch import FaultSwitch
 from sandbox.wire import Payload, RefusedError, Request, Response
 
 PREFIX = "/_sandbox/"

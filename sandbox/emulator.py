@@ -52,12 +52,13 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """ministack, loaded and not yet patched."""
+    """ministack, loaded and not yet patched. `stream` sends an answer that is written bit by bit."""
 
     application: Application
     kinesis: Service
     dynamodb: Service
     responses: Service
+    stream: Callable[[Send, Receive, int, dict[str, str], object], Awaitable[None]]
 
     def scope(self, account: str, region: str) -> AbstractContextManager[None]:
         """Work in an account and region outside a request: ministack's stores are kept by both."""
@@ -96,4 +97,5 @@ def load(port: int, *, verbose: bool) -> Emulator:
         kinesis=Service(importlib.import_module("ministack.services.kinesis")),
         dynamodb=Service(importlib.import_module("ministack.services.dynamodb")),
         responses=Service(importlib.import_module("ministack.core.responses")),
+        stream=application["_send_streaming_response"],
     )

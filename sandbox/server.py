@@ -14,6 +14,7 @@ from hypercorn.config import Config
 from sandbox import dynamodb, emulator, kinesis
 from sandbox.control import Control, with_control
 from sandbox.emulator import Application, Message, Receive, Send
+from sandbox.fast_lane import with_fast_lane
 from sandbox.faults.switch import FaultSwitch, with_faults
 from sandbox.kinesis import expiry
 from sandbox.kinesis.streams import Streams
@@ -44,7 +45,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None], stop: async
     later = asyncio.get_running_loop().call_later
     reaper = dynamodb.apply(loaded, clock=time.time, strike=switch.strike_record, later=later)
     trim = partial(expiry.trim, Streams(loaded.kinesis, time.time))
-    application = with_control(with_faults(loaded.application, switch), Control(switch, trim))
+    application = with_control(with_faults(with_fast_lane(loaded), switch), Control(switch, trim))
     announced = _with_lifespan(application, lambda: ready(f"http://{settings.host}:{port}"))
     reaping = asyncio.create_task(reaper.run(settings.ttl_interval_seconds))
     try:

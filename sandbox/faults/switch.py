@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sandbox.asgi import read_body, respond
 from sandbox.emulator import Application, Message, Receive, Send
 from sandbox.faults import answers
 from sandbox.faults.fault import RECORD_KINDS, Fault
@@ -112,30 +113,6 @@ def with_faults(application: Application, switch: FaultSwitch) -> Application:
         await respond(send, answer(request) if answer else answers.down(scope["http_version"]))
 
     return faulty
-
-
-async def read_body(receive: Receive) -> bytes:
-    """Read a request's body whole."""
-    chunks = []
-    while True:
-        message = await receive()
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(chunks)
-
-
-async def respond(send: Send, response: Response) -> None:
-    """Send an answer."""
-    status, headers, body = response
-    fields = {**headers, "Content-Length": str(len(body))}
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [(name.lower().encode(), value.encode()) for name, value in fields.items()],
-        }
-    )
-    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
