@@ -6,10 +6,9 @@ Counters and histograms of a dead process are kept, its gauges go: so nothing th
 name, and a shard's series go with its lease.
 """
 
-import os
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -167,18 +166,10 @@ def expose(run_directory: Path, pod: PodMetrics) -> bytes:
     return generate_latest(registry)
 
 
-def forget_dead_processes(run_directory: Path) -> None:
+def forget_dead_processes(run_directory: Path, is_alive: Callable[[int], bool]) -> None:
     """Drop the gauges of processes that are gone; what they counted stays."""
     directory = metrics_directory(run_directory)
     names = (_GAUGE_FILE.fullmatch(path.name) for path in directory.glob("gauge_*.db"))
     for pid in {int(name[1]) for name in names if name is not None}:
-        if not _is_alive(pid):
+        if not is_alive(pid):
             mark_process_dead(pid, path=str(directory))  # type: ignore[no-untyped-call]  # untyped in the library
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

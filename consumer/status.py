@@ -78,12 +78,21 @@ def read_statuses(run_directory: Path) -> list[ShardStatus]:
             status = msgspec.json.decode(path.read_bytes(), type=ShardStatus)
         except (FileNotFoundError, msgspec.DecodeError):
             continue  # gone between listing and reading
-        if _is_alive(status.pid):
+        if is_alive(status.pid):
             found.append(status)
     return found
 
 
-def _is_alive(pid: int) -> bool:
+def forget_dead(run_directory: Path) -> None:
+    """Remove the files of processes that died without doing so."""
+    for path in status_directory(run_directory).glob("*.*.*"):
+        pid = path.stem.rpartition(".")[2]
+        if pid.isdecimal() and not is_alive(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of ours with this id exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

