@@ -8,8 +8,7 @@
                                      the row is newer: stale (late, or replayed)
 
 Versions of different granularity are compared by the coarser clock, here and in the store's condition alike.
-A tie is never settled by the
-records alone: every such rule tried resurrects a deleted item in some history.
+A tie is never settled by the records alone: every such rule tried resurrects a deleted item in some history.
 """
 
 from enum import Enum

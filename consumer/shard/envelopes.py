@@ -1,8 +1,7 @@
 """The Kinesis destination's envelope -> ChangeRecord.
 
 Format: "Kinesis Data Streams for DynamoDB" (DynamoDB Developer Guide, Using Kinesis Data Streams to capture
-changes). Field order varies and
-unknown fields are ignored; numbers never pass through a float.
+changes). Field order varies and unknown fields are ignored; numbers never pass through a float.
 """
 
 import msgspec
@@ -55,7 +54,7 @@ def decode(record: StreamRecord) -> ChangeRecord:
     """
     try:
         envelope = _DECODER.decode(record.data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"not a change record of a DynamoDB table: {error}"
         raise Undecodable(message, code="NotAnEnvelope") from error
     change = envelope.dynamodb
