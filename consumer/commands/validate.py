@@ -1,9 +1,11 @@
 """`tidemark validate`: is the settings file good, and what does it say?"""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from consumer.settings.context import TableFacts
 from consumer.settings.duration import format_duration
 from consumer.settings.load import load_settings
 from consumer.settings.model import KinesisSource, Processor, Settings
@@ -14,10 +16,13 @@ def validate(file: Path, *, look_at_aws: bool) -> Iterator[str]:
 
     Raises:
         SettingsError: everything that is wrong, a line each.
+        Unavailable: AWS can't be asked now.
     """
     settings = load_settings(file)
     yield f"{file}: good"
     yield from understood(settings)
+    if look_at_aws:
+        yield from asyncio.run(_look_at_aws(settings))
 
 
 def understood(settings: Settings) -> Iterator[str]:
@@ -61,3 +66,26 @@ def _processor(settings: Settings, processor: Processor) -> Iterator[str]:
         f"to {delivery.on_failure.file}" if delivery.on_failure else "none: a record at fault stops its shard"
     )
     yield f"    failures   {letters}"
+
+
+async def _look_at_aws(settings: Settings) -> list[str]:
+    # Imported here, since a look at the file alone needs neither boto3 nor the half second it takes.
+    from consumer.aws.boto import default_region, endpoint_url  # noqa: PLC0415
+    from consumer.aws.clients import open_clients  # noqa: PLC0415
+    from consumer.pod.preflight import inspect  # noqa: PLC0415
+
+    async with open_clients(endpoint_url) as clients:
+        found = await inspect(settings, clients, default_region())
+    return [
+        f"AWS: good in {found.source_table.region}",
+        f"  stream       {settings.source.kinesis.stream}, keeps records {found.stream_retention_hours} h",
+        f"  source       {_table(found.source_table)}, "
+        + ("may be read" if found.source_readable else "may not be read: ties can't be settled"),
+        *(f"  {name:12} {_table(table)}" for name, table in found.targets.items()),
+        *(f"warning: {warning}" for warning in found.warnings),
+    ]
+
+
+def _table(table: TableFacts) -> str:
+    ttl = f"TTL on {table.ttl_attribute}" if table.ttl_attribute else "no TTL"
+    return f"table {table.name} in {table.region}, key {', '.join(table.keys)}, {ttl}"

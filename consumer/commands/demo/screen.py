@@ -99,7 +99,7 @@ def line_of(scene: Scene) -> str:
         f"settled {counts.settled}",
         f"in flight {counts.in_flight}",
         f"lag {_seconds(account.status.lag_seconds)}",
-        f"rows {scene.orders} in the table, {_count(scene.rows)} in the read model",
+        f"rows {scene.orders} in the table, {'-' if scene.rows is None else scene.rows} in the read model",
         f"daemon {account.status.daemon.state}",
     )
     return ", ".join(parts)

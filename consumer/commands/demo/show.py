@@ -77,6 +77,7 @@ async def run_demo(plan: Plan, console: Console | None = None) -> int:
             with open_screen(console, playbill) as screen:
                 demo = _Demo(plan, stage, service, screen)
                 await demo.play()
+            console.print("Comparing table and read model, and stopping the service.", highlight=False)
             comparison = await demo.judge()
             drained = await demo.drain()
     report = demo.report(comparison, drained)

@@ -1,0 +1,75 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sandbox.process import SandboxProcess
+from tests.integration.conftest import Aws
+
+SETTINGS = """\
+application: {prefix}
+source:
+  kinesis: {{ stream: {prefix}-changes, table: {prefix}-orders }}
+processors:
+  - name: view
+    projection:
+      store: {{ dynamodb: {{ table: {prefix}-view }} }}
+      key: {{ id: keys.id }}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, prefix: str) -> Path:
+    written = tmp_path / "tidemark.yaml"
+    written.write_text(SETTINGS.format(prefix=prefix), encoding="utf-8")
+    return written
+
+
+def validate(file: Path, sandbox: SandboxProcess) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "consumer.cli", "validate", str(file), "--aws"],
+        env={**os.environ, **sandbox.environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def create_table(aws: Aws, name: str) -> None:
+    aws.dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def test_what_aws_has_is_told(file: Path, prefix: str, sandbox: SandboxProcess, aws: Aws) -> None:
+    create_table(aws, f"{prefix}-orders")
+    create_table(aws, f"{prefix}-view")
+    aws.kinesis.create_stream(StreamName=f"{prefix}-changes", ShardCount=1)
+    stream = aws.kinesis.describe_stream_summary(StreamName=f"{prefix}-changes")
+    aws.dynamodb.enable_kinesis_streaming_destination(
+        TableName=f"{prefix}-orders",
+        StreamArn=stream["StreamDescriptionSummary"]["StreamARN"],
+        EnableKinesisStreamingConfiguration={"ApproximateCreationDateTimePrecision": "MICROSECOND"},
+    )
+
+    result = validate(file, sandbox)
+
+    assert result.returncode == 0, result.stderr
+    assert f"stream       {prefix}-changes, keeps records 24 h" in result.stdout
+    assert f"source       table {prefix}-orders in us-east-1, key id, no TTL, may be read" in result.stdout
+    assert f"warning: processors.view.projection.store: table '{prefix}-view' has no TTL" in result.stdout
+
+
+def test_all_that_aws_lacks_is_told_at_once(file: Path, prefix: str, sandbox: SandboxProcess) -> None:
+    result = validate(file, sandbox)
+
+    assert result.returncode == 2
+    for name in ("changes", "orders", "view"):
+        assert f"'{prefix}-{name}' in us-east-1: there is no such" in result.stderr
+    assert "Traceback" not in result.stderr
