@@ -51,7 +51,7 @@ def put(
 ) -> ChangeRecord:
     """An item was written: its key is `id`, its other attributes are the texts given."""
     keys = {"id": {"S": item}}
-    new: Image = {**keys, **{name: {"S": text} for name, text in values.items()}}
+    new: Image = {name: {"S": text} for name, text in {"id": item, **values}.items()}
     event: EventName = "INSERT" if old is None else "MODIFY"
     data = envelope(event, keys, micros, new=new, old=old, granularity=granularity, table=table)
     return decode(in_stream(data, sequence_number))
@@ -67,5 +67,5 @@ def remove(
 ) -> ChangeRecord:
     """An item was deleted."""
     keys = {"id": {"S": item}}
-    data = envelope("REMOVE", keys, micros, old=old or {**keys}, granularity=granularity)
+    data = envelope("REMOVE", keys, micros, old=old or {"id": {"S": item}}, granularity=granularity)
     return decode(in_stream(data, sequence_number))
