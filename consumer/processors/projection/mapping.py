@@ -82,8 +82,7 @@ class ProjectionMapping:
         Raises:
             Rejected: an image or a value that can't be mapped.
         """
-        new = decode_image(change.new_image) if change.new_image else None
-        desired = self.holding(change.keys, new)
+        desired = self.holding(change.keys, _new_image(change))
         if desired.row is None and self._was_outside(change):
             return None
         return desired
@@ -102,7 +101,8 @@ class ProjectionMapping:
             key[name] = dict(keys[source])
         if image is None or not self._is_member(keys, image):
             return Desired(key, None, NO_IMAGE_DIGEST)
-        return Desired(key, self._row(key, keys, image), digest(image))
+        image_digest = digest(image)  # first: it finds what is malformed anywhere in the image
+        return Desired(key, self._row(key, keys, image), image_digest)
 
     def _row(self, key: Image, keys: Mapping[str, Mapping[str, str]], image: Image) -> Image:
         if self._fields is None:
@@ -126,6 +126,15 @@ class ProjectionMapping:
             return True
         value = self._when.search(_Scope(keys, image).plain())
         return value is not None and value is not False and value not in ("", [], {})
+
+
+def _new_image(change: ChangeRecord) -> Image | None:
+    if change.event_name == "REMOVE":
+        return None
+    if not change.new_image:  # a stream of keys only, say: never to be taken for a delete
+        message = f"the {change.event_name} carries no new image, so nobody knows what to write"
+        raise Rejected(message, code="NoImage")
+    return decode_image(change.new_image)
 
 
 class _Scope:
