@@ -6,7 +6,7 @@ own store. Of Kinesis only the putting of a record is used.
 
 from collections.abc import Callable
 
-from sandbox.dynamodb import destination, expiry, numbers
+from sandbox.dynamodb import destination, expiry, numbers, partiql
 from sandbox.dynamodb.delivery import Later
 from sandbox.dynamodb.destination import Strike
 from sandbox.dynamodb.expiry import Reaper
@@ -20,6 +20,7 @@ def apply(emulator: Emulator, *, clock: Callable[[], float], strike: Strike, lat
     Kinesis; `later` calls back after seconds.
     """
     numbers.apply(emulator.dynamodb)
+    partiql.apply(emulator.dynamodb)
     reaper = expiry.apply(emulator, clock)
     destination.apply(emulator, clock, strike, later)
     return reaper

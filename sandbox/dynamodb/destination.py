@@ -59,6 +59,7 @@ class Destination:
         self, table: str, native: Mapping[str, Any], keys: Item, old: Item | None, new: Item | None
     ) -> Change:
         size = self.dynamodb["_item_size_bytes"]
+        identity = native.get("userIdentity")
         return Change(
             table=table,
             region=native["awsRegion"],
@@ -66,7 +67,7 @@ class Destination:
             keys=keys,
             old=old,
             new=new,
-            user_identity=native.get("userIdentity"),
+            user_identity=identity and {"type": identity["Type"], "principalId": identity["PrincipalId"]},
             size_bytes=size(keys) + (size(old) if old else 0) + (size(new) if new else 0),
         )
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sandbox.emulator import Emulator
 
-USER_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+USER_IDENTITY = {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}  # DynamoDB Streams' spelling
 FIVE_YEARS_SECONDS = 5 * 365 * 24 * 3600
 ITEMS_PER_TURN = 1000  # looked at before others get their turn
 

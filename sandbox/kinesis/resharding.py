@@ -75,7 +75,7 @@ class Resharding:
 
     def initial(self, count: int, first_index: int = 0) -> dict[str, Shard]:
         """Make a new stream's shards."""
-        size, now = (MAXIMUM_HASH_KEY + 1) // count, self.clock()
+        size, now = (MAXIMUM_HASH_KEY + 1) // count, self._now()
         ends = [(index + 1) * size - 1 for index in range(count - 1)] + [MAXIMUM_HASH_KEY]
         return {
             f"shardId-{first_index + index:012d}": self._shard(index * size, end, now)
@@ -125,8 +125,13 @@ class Resharding:
 
     def _close(self, shard: Shard) -> float:
         shard["ending_sequence_number"] = self.numbers.next()
-        shard["closed_at"] = now = self.clock()
+        shard["closed_at"] = now = self._now()
         return now
+
+    def _now(self) -> float:
+        return round(
+            self.clock(), 3
+        )  # as ministack rounds arrivals, or a record could arrive before its shard
 
     def _add(self, stream: Stream, shard: Shard) -> str:
         index = max(int(shard_id.partition("-")[2]) for shard_id in stream["shards"]) + 1

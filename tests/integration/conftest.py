@@ -30,13 +30,18 @@ class Aws:
     sqs: "SQSClient"
 
 
-def connect(sandbox: SandboxProcess) -> Aws:
-    """Make the clients for a sandbox."""
-    session = boto3.Session(
+def session_of(sandbox: SandboxProcess) -> boto3.Session:
+    """Return a session with a sandbox's credentials and region; each client needs its `endpoint_url`."""
+    return boto3.Session(
         aws_access_key_id=sandbox.environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=sandbox.environment["AWS_SECRET_ACCESS_KEY"],
         region_name=sandbox.environment["AWS_REGION"],
     )
+
+
+def connect(sandbox: SandboxProcess) -> Aws:
+    """Make the clients for a sandbox."""
+    session = session_of(sandbox)
     config = Config(retries={"total_max_attempts": 1}, read_timeout=20, connect_timeout=5)
     endpoint = sandbox.endpoint
     return Aws(
