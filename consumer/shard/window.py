@@ -30,7 +30,8 @@ class Window:
         """Protocol thread: a message of records is being handed over."""
         self._admitted_records += records
         self._admitted_bytes += size
-        self._chunks.append((self._admitted_records, self._admitted_bytes))
+        if records:  # an idle stream sends empty messages for days
+            self._chunks.append((self._admitted_records, self._admitted_bytes))
 
     def release(self, settled: int) -> None:
         """Event loop: this many records, counted from the first, are behind the frontier.
