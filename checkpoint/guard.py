@@ -97,6 +97,14 @@ class LeaderLockGuard:
         deleted = not ours and silent >= self._patience(sight) and await self._delete(sight)
         return GuardReport(sight.owner, silent, deleted)
 
+    async def release(self) -> bool:
+        """Delete our own daemon's lock; only once that daemon has ended, where it did not do so itself."""
+        lock = await get_item(self._api, self._table, _KEY)
+        if lock is None or lock["ownerName"]["S"] != self._worker_id:
+            return False
+        version = lock["recordVersionNumber"]["S"]
+        return await self._delete(_Sight(self._worker_id, version, frozenset()))
+
     def _patience(self, sight: _Sight) -> float:
         """Leases are renewed far more often than the lock; of a leader with none, the lock is all to see."""
         return 2 * self._failover_time if sight.counters else 3 * _HEARTBEAT_SECONDS

@@ -83,12 +83,15 @@ def read_statuses(run_directory: Path) -> list[ShardStatus]:
     return found
 
 
-def forget_dead(run_directory: Path) -> None:
-    """Remove the files of processes that died without doing so."""
-    for path in status_directory(run_directory).glob("*.*.*"):
-        pid = path.stem.rpartition(".")[2]
+def forget_dead(run_directory: Path) -> list[str]:
+    """Remove the files of processes that died without doing so themselves; returns their shard ids."""
+    found: list[str] = []
+    for path in sorted(status_directory(run_directory).glob("*.*.*")):
+        shard_id, _, pid = path.stem.rpartition(".")
         if pid.isdecimal() and not is_alive(int(pid)):
             path.unlink(missing_ok=True)
+            found.append(shard_id)
+    return found
 
 
 def is_alive(pid: int) -> bool:

@@ -87,8 +87,12 @@ async def run(
                 return 0
             launch = _write_plans(context, directory, shard_module)
             pod.waiting_for = None
-            async with _housekeeping(context, directory, supervisor, clients, log):
-                return 0 if await supervisor.run(launch) else 1
+            guard = _guard(context, clients)
+            async with _housekeeping(directory, supervisor, guard, log):
+                is_clean = await supervisor.run(launch)
+            with suppress(Unavailable):  # then others' guards delete it, later
+                await guard.release()
+            return 0 if is_clean else 1
 
 
 async def _until_prepared(pod: Pod, settings: Settings, clients: Clients, log: Logger) -> ShardContext | None:
@@ -201,17 +205,20 @@ def _run_directory(wanted: Path | None) -> Iterator[Path]:
                 shutil.rmtree(directory, ignore_errors=True)
 
 
-@asynccontextmanager
-async def _housekeeping(
-    context: ShardContext, directory: Path, supervisor: Supervisor, clients: Clients, log: Logger
-) -> AsyncIterator[None]:
-    guard = LeaderLockGuard(
+def _guard(context: ShardContext, clients: Clients) -> LeaderLockGuard:
+    return LeaderLockGuard(
         clients.client("dynamodb", context.region),
         context.settings.application,
         worker_id=context.worker_id,
         failover_time=context.settings.kcl.failover_time,
         clock=time.monotonic,
     )
+
+
+@asynccontextmanager
+async def _housekeeping(
+    directory: Path, supervisor: Supervisor, guard: LeaderLockGuard, log: Logger
+) -> AsyncIterator[None]:
     keeping = asyncio.create_task(keep_house(directory, supervisor, guard, log))
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the pod does every few seconds: forget dead shard processes, guard the leader's lock."""
+"""What the pod does every few seconds: drop dead shard processes' gauges, guard the leader's lock."""
 
 import asyncio
 from pathlib import Path
@@ -8,7 +8,7 @@ from consumer.errors import Unavailable
 from consumer.log import Logger
 from consumer.metrics import forget_dead_processes
 from consumer.pod.supervisor import Supervisor
-from consumer.status import forget_dead, is_alive
+from consumer.status import is_alive
 
 INTERVAL_SECONDS = 3.0
 
@@ -18,7 +18,6 @@ async def keep_house(
 ) -> None:
     """Until cancelled; what AWS can't do now is done the next time."""
     while True:
-        forget_dead(run_directory)
         forget_dead_processes(run_directory, is_alive)
         try:
             report = await guard.step(daemon_alive=supervisor.status.pid is not None)

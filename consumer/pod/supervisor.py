@@ -19,7 +19,7 @@ from typing import Literal
 
 from consumer.log import Logger
 from consumer.pod import launch
-from consumer.status import read_statuses
+from consumer.status import forget_dead, read_statuses
 
 DaemonState = Literal["starting", "running", "restarting", "draining", "stopped"]
 
@@ -29,10 +29,21 @@ BURIAL_SECONDS = 10.0
 DRAIN_MARGIN_SECONDS = 5.0
 """The daemon ends itself when its grace is over; this much later it won't."""
 
+QUIET_SECONDS = 1.0
+"""A drain is over once no shard process has been there for this long: every shard is checkpointed.
+
+Measured on KCL 3.1.3: it then only waits for failoverTimeMillis to pass. Within a minute of a shard's end it
+even starts shard processes anew, to cut them off when its grace is over.
+"""
+
+LAST_WORDS_SECONDS = 3.0
+"""How long a daemon that ends because a shard process died gets for its other shards to checkpoint."""
+
 _STABLE_SECONDS = 60.0
 _FIRST_DELAY_SECONDS = 1.0
 _LONGEST_DELAY_SECONDS = 30.0
 _LOOK_SECONDS = 0.2
+_WATCH_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +116,7 @@ class Supervisor:
             while not self._stopping.is_set():
                 daemon = await self._start(daemon_launch)
                 began = self._clock()
-                if not await self._ended_before_stop(daemon):
+                if not await self._watch(daemon):
                     return await self._drain(daemon)
                 await self._bury(daemon)
                 await self._pause(delays.after(self._clock() - began))
@@ -126,11 +137,25 @@ class Supervisor:
         self._log.info("daemon started", daemon=daemon.pid)
         return daemon
 
-    async def _ended_before_stop(self, daemon: asyncio.subprocess.Process) -> bool:
+    async def _watch(self, daemon: asyncio.subprocess.Process) -> bool:
+        """Wait until the daemon has died (True) or stop is called (False)."""
         ended, stopping = asyncio.create_task(daemon.wait()), asyncio.create_task(self._stopping.wait())
+        doomed_since: float | None = None
         try:
-            await asyncio.wait((ended, stopping), return_when=asyncio.FIRST_COMPLETED)
-            return ended.done() and not stopping.done()
+            while not (ended.done() or stopping.done()):
+                await asyncio.wait(
+                    (ended, stopping), timeout=_WATCH_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                dead = forget_dead(self._run_directory)
+                if dead and doomed_since is None and not ended.done():
+                    doomed_since = self._clock()
+                    self._log.error("a shard process died, for which KCL ends the daemon", shards=dead)
+                    self._ask_to_drain(daemon.pid, set())
+                # KCL then waits in vain for its whole grace, though the other shards let go in a second.
+                if doomed_since is not None and self._clock() - doomed_since >= LAST_WORDS_SECONDS:
+                    with suppress(ProcessLookupError):
+                        daemon.kill()
+            return not stopping.done()
         finally:
             for task in (ended, stopping):
                 task.cancel()
@@ -161,14 +186,20 @@ class Supervisor:
         with suppress(ProcessLookupError):
             daemon.terminate()
         ended = asyncio.create_task(daemon.wait())
+        busy_at = began
         while not ended.done() and self._clock() - began < self._grace_seconds + DRAIN_MARGIN_SECONDS:
             await asyncio.wait((ended,), timeout=_LOOK_SECONDS)
             # One may have started since, and would hold its answer, and with it the daemon.
             asked = self._ask_to_drain(daemon.pid, asked)
+            if read_statuses(self._run_directory):
+                busy_at = self._clock()
+            elif self._clock() - busy_at >= QUIET_SECONDS:
+                break
         took = self._clock() - began
-        is_clean = ended.done() and took < self._grace_seconds
+        is_clean = took < self._grace_seconds
         if not ended.done():
-            self._log.error("the daemon did not end within its grace and is killed", daemon=daemon.pid)
+            if not is_clean:
+                self._log.error("the daemon did not end within its grace and is killed", daemon=daemon.pid)
             daemon.kill()
         await ended
         await self._group_gone(daemon.pid)
