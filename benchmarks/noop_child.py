@@ -1,0 +1,39 @@
+"""Our shard process as it ships, with a processor that does nothing: what decode, lanes, frontier and checkpoints cost."""
+
+from collections.abc import Callable, Sequence
+
+from consumer.aws.clients import Clients
+from consumer.processors.base import APPLIED, Outcome
+from consumer.record import ChangeRecord
+from consumer.settings.context import ShardContext
+from consumer.settings.model import Processor as ProcessorSettings
+from consumer.shard.__main__ import main
+
+
+class Noop:
+    """Applies everything to nothing."""
+
+    async def open(self) -> None:
+        """Nothing to make ready."""
+
+    async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
+        """Say that all is applied."""
+        return [APPLIED] * len(records)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def _build(
+    _settings: ProcessorSettings,
+    _context: ShardContext,
+    _clients: Clients,
+    *,
+    clock: Callable[[], float],  # noqa: ARG001 - the maker's form
+    on_tie: Callable[[], None],  # noqa: ARG001 - the maker's form
+) -> Noop:
+    return Noop()
+
+
+if __name__ == "__main__":
+    main(_build)
