@@ -16,7 +16,7 @@ from consumer.processors.gate import (
     stamp_to_attribute,
 )
 from consumer.record import AttributeValue, Granularity, Image, Version
-from tests.dynamodb import holds
+from tests.support.in_memory_dynamodb import holds
 
 US, MS, S = Granularity.MICROSECOND, Granularity.MILLISECOND, Granularity.SECOND
 GRANULARITIES = (US, MS, S)

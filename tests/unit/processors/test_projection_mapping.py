@@ -8,7 +8,7 @@ from consumer.processors.projection.mapping import Desired, ProjectionMapping
 from consumer.record import ChangeRecord, EventName, Image
 from consumer.settings.model import DynamoDBStore, DynamoDBTable, Projection
 from consumer.shard.envelopes import decode
-from tests.changes import envelope, in_stream
+from tests.support.changes import envelope, in_stream
 
 KEYS = {"id": {"S": "a"}}
 

@@ -8,7 +8,7 @@ from consumer.attributes import decode_image
 from consumer.errors import Undecodable
 from consumer.record import ChangeRecord, Granularity
 from consumer.shard.envelopes import decode
-from tests.changes import in_stream
+from tests.support.changes import in_stream
 
 EVENTS = Path(__file__).parents[2] / "events"
 DIGITS_38 = "12345678901234567890123456789012345678"
