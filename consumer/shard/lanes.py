@@ -130,6 +130,8 @@ class Lanes:
     async def _attempt(self, batch: list[Ticket], attempts: dict[int, int]) -> list[Ticket]:
         """One try; settles what is done and returns what has to be tried again, in order."""
         outcomes = await self._outcomes(batch)
+        if len(outcomes) != len(batch):  # which is whose, nobody can tell: settling any might lose one
+            raise RuntimeError(f"{self.name} answered for {len(outcomes)} of {len(batch)} records")
         if not any(map(_ERROR, outcomes)):
             self._note(None)
             self._settle(batch, outcomes)
