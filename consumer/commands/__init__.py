@@ -1,1 +1,4 @@
-"""What each command of the `tidemark` program does; it alone may import sandbox. Argument parsing stays in cli.py."""
+"""What each command of the `tidemark` program does; it alone may import sandbox.
+
+Argument parsing stays in cli.py.
+"""

@@ -1,6 +1,7 @@
 """The demo as a person starts it: a process of its own, with the real daemon below it."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -28,6 +29,7 @@ class Demo:
                 [sys.executable, "-m", "consumer.cli", "demo", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
+                env={**os.environ, "TMPDIR": str(directory)},
                 stderr=subprocess.STDOUT,
             )
 

@@ -29,7 +29,7 @@ from consumer.commands.demo.stage import (
     write_settings,
 )
 from consumer.commands.demo.writer import Writer
-from consumer.errors import TidemarkError, Unavailable
+from consumer.errors import SettingsError, TidemarkError, Unavailable
 from sandbox.errors import SandboxError
 from sandbox.process import REGION, SandboxProcess
 
@@ -40,6 +40,7 @@ _TICK_SECONDS = 0.25
 _COUNTING_SHARE = 0.05
 """Of the time, at most, goes into counting the read model's rows: the sandbox has other work."""
 _DIFFERENCES_SHOWN = 10
+_NEARLY = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,11 @@ async def run_demo(plan: Plan, console: Console | None = None) -> int:
     """Play the demo; the exit code: 0 if table and read model are the same, 1 if a row differs.
 
     Raises:
+        SettingsError: the report can't be written where it was asked for.
         TidemarkError: the sandbox or the service did not do its part; the text says why.
     """
     console = console or Console()
+    _see_that_it_can_be_written(plan.report)
     directory = Path(tempfile.mkdtemp(prefix="tidemark-demo-"))
     with ExitStack() as stack:
         console.print("Starting a sandbox: AWS in a process on this machine.", highlight=False)
@@ -231,12 +234,22 @@ def _until_interrupted() -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
+def _see_that_it_can_be_written(report: Path | None) -> None:
+    if report is not None:
+        try:
+            report.open("a").close()
+        except OSError as error:
+            raise SettingsError(f"--report {report}: can't be written: {error.strerror}") from error
+
+
 def _tell(console: Console, report: Report, comparison: Comparison, plan: Plan) -> None:
     def say(line: str) -> None:
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
     for name, value in report.as_json().items():
         say(f"{name:32} {'-' if value is None else value}")
+    if 0 < report.rate_reached < _NEARLY * report.rate_asked:
+        say("This machine did not reach the rate that was asked for.")
     if not report.settled_in_time:
         say(f"Not all was settled within {SETTLE_SECONDS:.0f} s after the last write.")
     if report.drain_seconds is None:

@@ -75,6 +75,14 @@ def test_an_unknown_command_ends_with_2() -> None:
     assert "No such command 'projct'" in result.stderr
 
 
+def test_a_report_that_can_t_be_written_is_refused_before_the_demo_starts(tmp_path: Path) -> None:
+    result = tidemark("demo", "--report", str(tmp_path / "nowhere" / "report.json"))
+
+    assert result.returncode == 2
+    assert "can't be written: No such file or directory" in result.stderr
+    assert result.stdout == ""
+
+
 def test_a_sandbox_without_its_port_ends_with_1_and_says_why() -> None:
     result = tidemark(
         "sandbox", "--host", "203.0.113.1", "--port", "4566"
