@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import ssl
 import time
 import zlib
 from collections.abc import Callable, Mapping
@@ -53,6 +54,21 @@ class CallPolicy:
     retry_base: float = 0.05
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a service is called.
+
+    Attributes:
+        region: what requests are signed for.
+        url: the endpoint.
+        trust: whose certificates are believed there; None: not by TLS.
+    """
+
+    region: str
+    url: str
+    trust: ssl.SSLContext | None = None
+
+
 class _Reply(NamedTuple):
     """One attempt's end; `status` 0 means that no answer came, and `code` is the transport error's name."""
 
@@ -71,8 +87,7 @@ class AwsClient:
 
     Args:
         service: its row in the table of services.
-        region: where, and what requests are signed for.
-        url: the endpoint.
+        address: the region and its endpoint.
         session: the shared connections.
         credentials: keys for each request.
         policy: time-outs and quick retries.
@@ -84,26 +99,30 @@ class AwsClient:
         self,
         *,
         service: Service,
-        region: str,
-        url: str,
+        address: Address,
         session: aiohttp.ClientSession,
         credentials: CredentialsSource,
         policy: CallPolicy,
         clock: Callable[[], float] = time.time,
         uniform: Callable[[], float] = random.random,
     ) -> None:
-        self.region = region
+        self.region = address.region
         self._service = service
-        self._url = URL(url)
+        self._url = URL(address.url)
         self._session = session
         self._credentials = credentials
         self._policy = policy
+        self._trust = address.trust or True
         self._clock = clock
         self._uniform = uniform
         self._skew_seconds = 0.0
         self._timeout = aiohttp.ClientTimeout(total=policy.total_timeout, sock_connect=policy.connect_timeout)
         self._signer = Signer(
-            service=service.name, region=region, url=url, content_type=service.content_type, clock=clock
+            service=service.name,
+            region=address.region,
+            url=address.url,
+            content_type=service.content_type,
+            clock=clock,
         )
 
     async def call(
@@ -150,7 +169,12 @@ class AwsClient:
         headers = self._signer.headers(target, body, credentials, self._skew_seconds)
         try:
             async with self._session.post(
-                self._url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
+                self._url,
+                data=body,
+                headers=headers,
+                timeout=self._timeout,
+                ssl=self._trust,
+                allow_redirects=False,
             ) as response:
                 content = await response.read()
                 return _reply(response, content)

@@ -3,12 +3,10 @@
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from importlib.resources import as_file, files
 
 import aiohttp
-import botocore.session
 
-from consumer.aws.client import AwsClient, CallPolicy
+from consumer.aws.client import Address, AwsClient, CallPolicy
 from consumer.aws.credentials import CredentialsProvider, CredentialsSource
 from consumer.aws.services import service_named
 
@@ -27,21 +25,29 @@ class Clients:
         self._session = session
         self._credentials = credentials
         self._policy = policy
+        self._trust: ssl.SSLContext | None = None
         self._made: dict[tuple[str, str], AwsClient] = {}
 
     def client(self, service: str, region: str) -> AwsClient:
         """The client of a service (dynamodb, kinesis) in a region."""
         key = (service, region)
         if key not in self._made:
+            url = self._endpoint_url(service, region)
             self._made[key] = AwsClient(
                 service=service_named(service),
-                region=region,
-                url=self._endpoint_url(service, region),
+                address=Address(region, url, self._trusted() if url.startswith("https:") else None),
                 session=self._session,
                 credentials=self._credentials,
                 policy=self._policy,
             )
         return self._made[key]
+
+    def _trusted(self) -> ssl.SSLContext:
+        if self._trust is None:
+            from consumer.aws.chain import trust  # noqa: PLC0415 - 10 MB, only where they are needed
+
+            self._trust = trust()
+        return self._trust
 
 
 @asynccontextmanager
@@ -60,7 +66,7 @@ async def open_clients(
         policy: time-outs and quick retries.
         connections: most connections at once; a call beyond them waits for one.
     """
-    connector = aiohttp.TCPConnector(limit=connections, ssl=_trust())
+    connector = aiohttp.TCPConnector(limit=connections)
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -68,12 +74,3 @@ async def open_clients(
         auto_decompress=False,
     ) as session:
         yield Clients(endpoint_url, session, credentials or CredentialsProvider(), policy or CallPolicy())
-
-
-def _trust() -> ssl.SSLContext:
-    """As boto3: AWS_CA_BUNDLE or the profile's `ca_bundle`, else the certificates that botocore brings."""
-    bundle = botocore.session.Session().get_config_variable("ca_bundle")
-    if bundle:
-        return ssl.create_default_context(cafile=bundle)
-    with as_file(files("botocore") / "cacert.pem") as path:
-        return ssl.create_default_context(cafile=path)

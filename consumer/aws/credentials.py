@@ -4,13 +4,10 @@ The chain: environment, profile, web identity, container, instance.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from typing import Protocol
-
-import botocore.session
-from botocore.credentials import Credentials as BotocoreCredentials
-from botocore.exceptions import BotoCoreError
 
 from consumer.aws.signer import Credentials
 from consumer.errors import Unavailable
@@ -31,9 +28,36 @@ class CredentialsSource(Protocol):
         ...
 
 
-def from_chain() -> BotocoreCredentials | None:
-    """What botocore's chain finds in this process; may read files and call services (blocking)."""
-    return botocore.session.Session().get_credentials()
+class KeysSource(Protocol):
+    """The link of the chain that has keys."""
+
+    def keys(self) -> Credentials | None:
+        """The keys as they are now; may read files and call services (blocking).
+
+        Raises:
+            Unavailable: they can't be had now.
+        """
+        ...
+
+
+class _Environment:
+    """The chain's first link, without botocore."""
+
+    def __init__(self, keys: Credentials) -> None:
+        self._keys = keys
+
+    def keys(self) -> Credentials:
+        return self._keys
+
+
+def from_chain() -> KeysSource:
+    """The first link that has keys, in botocore's order."""
+    access_key, secret_key = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
+    if access_key and secret_key:
+        return _Environment(Credentials(access_key, secret_key, os.environ.get("AWS_SESSION_TOKEN")))
+    from consumer.aws.chain import BotocoreChain  # noqa: PLC0415 - 10 MB, only where they are needed
+
+    return BotocoreChain()
 
 
 class CredentialsProvider:
@@ -48,12 +72,12 @@ class CredentialsProvider:
 
     def __init__(
         self,
-        resolve: Callable[[], BotocoreCredentials | None] = from_chain,
+        resolve: Callable[[], KeysSource] = from_chain,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._resolve = resolve
         self._clock = clock
-        self._source: BotocoreCredentials | None = None
+        self._source: KeysSource | None = None
         self._keys: Credentials | None = None
         self._look_at = 0.0
         self._renewal: asyncio.Task[None] | None = None
@@ -88,9 +112,9 @@ class CredentialsProvider:
     async def _renew(self) -> None:
         try:
             found = await asyncio.to_thread(self._look)
-        except BotoCoreError as error:
+        except Unavailable:
             if self._keys is None:
-                raise Unavailable(f"AWS credentials: {error}", code=type(error).__name__) from error
+                raise
         else:
             if found is not None and found != self._keys:
                 self._keys = found
@@ -101,9 +125,4 @@ class CredentialsProvider:
     def _look(self) -> Credentials | None:
         if self._source is None:
             self._source = self._resolve()
-        if self._source is None:
-            return None
-        frozen = self._source.get_frozen_credentials()
-        if not frozen.access_key or not frozen.secret_key:
-            return None
-        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+        return self._source.keys()

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from consumer.aws.client import AwsClient, CallPolicy
+from consumer.aws.client import Address, AwsClient, CallPolicy
 from consumer.aws.clients import open_clients
 from consumer.aws.services import service_named
 from consumer.aws.signer import Credentials
@@ -218,8 +218,7 @@ async def test_a_wrong_clock_is_corrected_once_by_the_service_s(
     async with aiohttp.ClientSession() as session:
         client = AwsClient(
             service=service_named("dynamodb"),
-            region="us-east-1",
-            url=server.url,
+            address=Address("us-east-1", server.url),
             session=session,
             credentials=credentials,
             policy=QUICK,
