@@ -64,6 +64,10 @@ class Application:
             },
         )
 
+    async def release(self) -> bool:
+        """What the pod does once its daemon has ended."""
+        return await self._guard.release()
+
     async def pass_seconds(self, seconds: int, *, daemon_alive: bool = True) -> bool:
         """Let the guard look every 5 s for that long; whether it deleted the lock."""
         deleted = (await self._guard.step(daemon_alive=daemon_alive)).deleted
@@ -161,6 +165,16 @@ async def test_a_guard_that_could_not_look_counts_no_silence(application: Applic
     application.clock.now += 60.0
     assert not await application.pass_seconds(15)
     assert await application.pass_seconds(5)
+
+
+@pytest.mark.parametrize(("owner", "released"), [("pod-0", True), ("pod-1", False), (None, False)])
+async def test_a_pod_whose_daemon_has_ended_releases_its_own_lock_and_no_other(
+    application: Application, owner: str | None, *, released: bool
+) -> None:
+    if owner is not None:
+        application.lock(owner)
+    assert await application.release() is released
+    assert application.has_lock is (owner == "pod-1")
 
 
 class BeatingApi:
