@@ -11,11 +11,12 @@ import signal
 import sys
 import threading
 
+from sandbox.errors import SandboxError
 from sandbox.server import Settings, serve
 
 
 def main() -> int:
-    """Parse the command line and serve. Returns the exit code: 1 where the address can't be bound."""
+    """Parse the command line and serve. Returns the exit code: 1 where it can't serve."""
     arguments = _parser().parse_args()
     settings = Settings(
         host=arguments.host,
@@ -28,6 +29,9 @@ def main() -> int:
         asyncio.run(_serve(settings, until_stdin_closes=arguments.until_stdin_closes))
     except OSError as error:
         sys.stderr.write(f"The sandbox can't serve on {settings.host}:{settings.port}: {error}\n")
+        return 1
+    except SandboxError as error:
+        sys.stderr.write(f"{error}\n")
         return 1
     return 0
 

@@ -6,6 +6,7 @@ ours: `load` sets the environment first.
 
 import asyncio
 import importlib
+import importlib.metadata
 import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -69,7 +70,7 @@ class Emulator:
 def load(port: int, *, verbose: bool) -> Emulator:
     """Import ministack for a server on this port, once a process; needs a running event loop.
 
-    `verbose` logs each request to stderr.
+    `verbose` logs each request to stderr. Raises EmulatorChangedError for another version than VERSION.
     """
     os.environ.update(
         {
@@ -86,6 +87,11 @@ def load(port: int, *, verbose: bool) -> Emulator:
             "USE_SSL": "0",
         }
     )
+    installed = importlib.metadata.version("ministack")
+    if installed != VERSION:
+        raise EmulatorChangedError(
+            f"ministack {installed} is installed; the sandbox is written for {VERSION}"
+        )
     application = Service(importlib.import_module("ministack.app"))
     # Its own lifespan handler would look for Docker, run scripts and open ports; this is all we need of it.
     application["_MAIN_LOOP"] = asyncio.get_running_loop()

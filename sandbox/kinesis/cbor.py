@@ -34,7 +34,7 @@ def dumps(payload: object) -> bytes:
 
 def loads(body: bytes) -> object:
     """Read the SDKs' CBOR into JSON values; raises cbor2.CBORDecodeError."""
-    return _plain(cbor2.loads(body, semantic_decoders={EPOCH_TAG: lambda decoder: decoder.decode() / 1000}))
+    return _plain(cbor2.loads(body, semantic_decoders={EPOCH_TAG: lambda value, _frozen: value / 1000}))
 
 
 def _tagged(value: object, name: str = "") -> object:

@@ -30,7 +30,7 @@ class SequenceNumbers:
 def widened(number: str) -> str:
     """Return a client's number at full width, for comparing as text; raises ValueError."""
     if not (number.isascii() and number.isdecimal()):
-        raise ValueError(number)
+        raise ValueError(f"{number!r} is not a sequence number")
     return number.zfill(DIGITS)
 
 
