@@ -83,9 +83,7 @@ def daemon_properties(plan: DaemonPlan) -> str:
         # Empty calls are what a checkpoint travels in while the stream is idle.
         "callProcessRecordsEvenForEmptyRecordList": "true",
         "failoverTimeMillis": _milliseconds(kcl.failover_time),
-        "leaseAssignmentIntervalMillis": _milliseconds(
-            kcl.lease_assignment_interval or 2 * kcl.failover_time
-        ),
+        "leaseAssignmentIntervalMillis": _milliseconds(kcl.lease_assignment_interval),
         "shardSyncIntervalMillis": _milliseconds(kcl.shard_sync_interval),
         "parentShardPollIntervalMillis": _milliseconds(kcl.parent_shard_poll_interval),
         "shutdownGraceMillis": _milliseconds(kcl.shutdown_grace),

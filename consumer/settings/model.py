@@ -78,7 +78,8 @@ class Kcl(Model):
     max_records: Annotated[int, Field(ge=1, le=10_000)] = 2_000
     idle_time_between_reads: Annotated[float, Between("200ms", "60s")] = 0.5
     failover_time: Annotated[float, Between("1s", "300s")] = 10.0
-    lease_assignment_interval: Annotated[float, Between("1s", "600s")] | None = None
+    lease_assignment_interval: Annotated[float, Between("1s", "600s")] = 1.0
+    """KCL's default is twice the failover time: then a start takes 36 s and a take-over 63 s (measured)."""
     shard_sync_interval: Annotated[float, Between("1s", "600s")] = 60.0
     parent_shard_poll_interval: Annotated[float, Between("200ms", "600s")] = 10.0
     shutdown_grace: Annotated[float, Between("1s", "600s")] = 20.0
