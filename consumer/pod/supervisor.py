@@ -19,6 +19,7 @@ from typing import Literal
 
 from consumer.log import Logger
 from consumer.pod import launch
+from consumer.pod.group import is_gone
 from consumer.status import forget_dead, read_statuses
 
 DaemonState = Literal["starting", "running", "restarting", "draining", "stopped"]
@@ -228,12 +229,12 @@ class Supervisor:
         self._log.error("shard processes outlived their daemon and are killed", daemon=group)
         with suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
-        # Bounded: what is left now is dead, only its parent does not wait for it.
+        # Bounded, for what no signal ends: a process that hangs in the kernel.
         await self._group_ends(group, BURIAL_SECONDS)
 
     async def _group_ends(self, group: int, seconds: float) -> bool:
         deadline = self._clock() + seconds
-        while _group_exists(group):
+        while not is_gone(group):
             if self._clock() >= deadline:
                 return False
             await asyncio.sleep(_LOOK_SECONDS)
@@ -253,18 +254,6 @@ class RestartDelays:
         delay = self._next
         self._next = min(max(2 * delay, _FIRST_DELAY_SECONDS), _LONGEST_DELAY_SECONDS)
         return delay
-
-
-def _group_exists(group: int) -> bool:
-    # A container's first process inherits orphans, and a dead one not waited for stays in its group.
-    with suppress(ChildProcessError):
-        while os.waitpid(-group, os.WNOHANG)[0]:
-            pass
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _exit_text(returncode: int | None) -> str:

@@ -1,0 +1,88 @@
+import pytest
+
+from consumer.pod.report import health_problems, is_ready, largest_lag, problems, totals
+from consumer.pod.supervisor import DaemonState, DaemonStatus
+from consumer.status import ProcessorStatus
+from tests.unit.pod.conftest import NOW, make_shard
+
+RUNNING = DaemonStatus("running", pid=1)
+
+
+@pytest.mark.parametrize("state", ["starting", "running", "restarting", "draining"])
+def test_a_pod_is_healthy_while_somebody_minds_the_daemon(state: DaemonState) -> None:
+    assert health_problems(DaemonStatus(state), [], NOW) == []
+
+
+def test_a_daemon_that_nobody_starts_again_is_unhealthy() -> None:
+    assert "restart the pod" in health_problems(DaemonStatus("stopped"), [], NOW)[0]
+
+
+@pytest.mark.parametrize("state", ["starting", "running", "waiting", "parked", "draining"])
+def test_a_shard_that_ticks_is_healthy_whatever_it_waits_for(state: str) -> None:
+    shard = make_shard(state=state, ticked_at=NOW - 29, lag_seconds=90_000.0)
+
+    assert health_problems(RUNNING, [shard], NOW) == []
+
+
+def test_a_shard_that_has_not_ticked_for_half_a_minute_is_unhealthy() -> None:
+    (problem,) = health_problems(RUNNING, [make_shard(pid=99), make_shard(pid=77, ticked_at=NOW - 31)], NOW)
+
+    assert "process 77" in problem
+    assert "silent for 31 s" in problem
+
+
+@pytest.mark.parametrize(
+    ("state", "waiting_for", "ready"),
+    [
+        ("running", None, True),
+        ("running", "AWS", False),
+        ("starting", None, False),
+        ("restarting", None, False),
+        ("draining", None, False),
+    ],
+)
+def test_a_pod_is_ready_when_aws_is_checked_and_the_daemon_is_up(
+    state: DaemonState, waiting_for: str | None, *, ready: bool
+) -> None:
+    assert is_ready(DaemonStatus(state), waiting_for) is ready
+
+
+def test_totals_sum_the_shards_and_the_processors() -> None:
+    found = totals([make_shard("a"), make_shard("b", processors=())])
+
+    assert (found.shards, found.records_received, found.records_in_flight) == (2, 20, 4)
+    assert found.records_settled == 8
+    assert found.outcomes == {"applied": 7, "stale": 1}
+
+
+def test_the_largest_lag_is_of_those_that_know_theirs() -> None:
+    assert largest_lag([make_shard(lag_seconds=None), make_shard(lag_seconds=3.0)]) == 3.0
+    assert largest_lag([make_shard(lag_seconds=None)]) is None
+
+
+def test_a_pod_that_is_well_has_nothing_to_say() -> None:
+    assert problems(RUNNING, [make_shard()], None, NOW) == []
+
+
+def test_a_store_that_does_not_answer_is_named_with_its_error_and_what_will_happen() -> None:
+    processor = ProcessorStatus("view", 0, {}, unavailable_since=NOW - 20, last_error="ThrottlingException")
+    (sentence,) = problems(RUNNING, [make_shard("s-1", state="waiting", processors=(processor,))], None, NOW)
+
+    assert sentence.startswith("s-1: view has waited 20 s")
+    assert "ThrottlingException" in sentence
+    assert "by itself" in sentence
+
+
+def test_a_parked_shard_says_itself_what_to_do() -> None:
+    parked = make_shard("s-1", state="parked", message="records may be missing; set on_trimmed: continue")
+
+    assert problems(RUNNING, [parked], None, NOW) == ["s-1: records may be missing; set on_trimmed: continue"]
+
+
+def test_a_daemon_that_died_and_a_start_that_waits_are_told() -> None:
+    died = DaemonStatus("restarting", restarts=1, last_exit="killed by SIGKILL")
+
+    assert "killed by SIGKILL" in problems(died, [], None, NOW)[0]
+    assert problems(DaemonStatus("starting"), [], "AWS can't be asked", NOW) == [
+        "not started yet: AWS can't be asked"
+    ]
