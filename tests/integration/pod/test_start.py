@@ -1,0 +1,142 @@
+import io
+import json
+
+import pytest
+
+from checkpoint.leases import read_leases
+from checkpoint.positions import Positions
+from consumer.aws.clients import Clients
+from consumer.errors import SettingsError
+from consumer.log import open_log
+from consumer.pod.start import prepare
+from consumer.settings.context import ShardContext
+from consumer.settings.model import Settings
+from sandbox.process import SandboxProcess
+from tests.integration.pod.conftest import REGION, Shop
+
+FIRST = 1_700_000_000.0
+
+
+class Starter:
+    """Prepares starts of one application, at a clock of the test's own."""
+
+    def __init__(self, sandbox: SandboxProcess, clients: Clients) -> None:
+        self.clients = clients
+        self.logged = io.BytesIO()
+        self._endpoint = sandbox.endpoint
+
+    async def prepare(self, settings: Settings, at: float = FIRST) -> ShardContext:
+        return await prepare(
+            settings,
+            self.clients,
+            worker_id="pod-0",
+            region=REGION,
+            endpoint_url=lambda _service, _region: self._endpoint,
+            log=open_log(self.logged),
+            clock=lambda: at,
+        )
+
+    async def checkpoint(self, application: str) -> None:
+        """As KCL would, once the first record is settled."""
+        dynamodb = self.clients.client("dynamodb", REGION)
+        for lease in await read_leases(dynamodb, application):
+            await dynamodb.call(
+                "UpdateItem",
+                {
+                    "TableName": application,
+                    "Key": {"leaseKey": {"S": lease.lease_key}},
+                    "UpdateExpression": "SET checkpoint = :at",
+                    "ExpressionAttributeValues": {":at": {"S": "49600000000000000000000000000000000001"}},
+                },
+            )
+
+
+@pytest.fixture
+def starter(sandbox: SandboxProcess, clients: Clients) -> Starter:
+    return Starter(sandbox, clients)
+
+
+async def test_leases_are_there_before_the_daemon_and_the_context_says_where_everything_is(
+    shop: Shop, starter: Starter
+) -> None:
+    shop.make_all()
+
+    context = await starter.prepare(shop.settings())
+
+    leases = await read_leases(starter.clients.client("dynamodb", REGION), shop.prefix)
+    assert [(lease.lease_key, lease.checkpoint) for lease in leases] == [
+        ("shardId-000000000000", "TRIM_HORIZON")
+    ]
+    assert {entry.service for entry in context.endpoints} == {"kinesis", "dynamodb"}
+    assert context.first_start_at == FIRST
+
+
+async def test_the_time_of_the_first_start_stays(shop: Shop, starter: Starter) -> None:
+    shop.make_all()
+    await starter.prepare(shop.settings(), at=FIRST)
+
+    assert (await starter.prepare(shop.settings(), at=FIRST + 3600)).first_start_at == FIRST
+
+
+async def test_a_processor_new_to_a_running_application_is_refused_with_the_way_out(
+    shop: Shop, starter: Starter
+) -> None:
+    shop.make_all()
+    await starter.prepare(shop.settings("view"))
+    await starter.checkpoint(shop.prefix)
+
+    with pytest.raises(SettingsError, match=r"processors\.other is new.*start_here: true"):
+        await starter.prepare(shop.settings("view", "other"))
+
+
+async def test_a_processor_changed_on_a_running_application_is_refused(shop: Shop, starter: Starter) -> None:
+    shop.make_all()
+    await starter.prepare(shop.settings("view"))
+    await starter.checkpoint(shop.prefix)
+    projection = {
+        "store": {"dynamodb": {"table": shop.view}},
+        "key": {"id": "keys.id"},
+        "fields": {"total": "new.total"},
+    }
+
+    with pytest.raises(SettingsError, match=r"processors\.view has changed settings"):
+        await starter.prepare(shop.settings(processors=[{"name": "view", "projection": projection}]))
+
+
+async def test_before_anything_is_settled_processors_may_change(shop: Shop, starter: Starter) -> None:
+    shop.make_all()
+    await starter.prepare(shop.settings("view"))
+    await starter.prepare(shop.settings("view", "other"))
+
+    known = await Positions(starter.clients.client("dynamodb", REGION), shop.prefix).read_processors()
+    assert known is not None
+    assert set(known) == {"view", "other"}
+
+
+async def test_start_here_lets_a_new_processor_in(shop: Shop, starter: Starter) -> None:
+    shop.make_all()
+    await starter.prepare(shop.settings("view"))
+    await starter.checkpoint(shop.prefix)
+    projection = {"store": {"dynamodb": {"table": shop.view}}, "key": {"id": "keys.id"}}
+    processors = [
+        {"name": "view", "projection": projection},
+        {"name": "other", "projection": projection, "start_here": True},
+    ]
+
+    await starter.prepare(shop.settings(processors=processors))
+
+    known = await Positions(starter.clients.client("dynamodb", REGION), shop.prefix).read_processors()
+    assert known is not None
+    assert set(known) == {"view", "other"}
+
+
+async def test_warnings_are_logged(shop: Shop, starter: Starter) -> None:
+    shop.make_source()
+    shop.make_table(shop.view)
+
+    await starter.prepare(shop.settings())
+
+    warnings = [
+        line for line in map(json.loads, starter.logged.getvalue().splitlines()) if line["level"] == "warning"
+    ]
+    assert "has no TTL" in warnings[0]["event"]
