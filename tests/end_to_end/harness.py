@@ -1,0 +1,222 @@
+"""The service as a test runs it: `tidemark run` as a child process, with the real KCL daemon below it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.request import urlopen
+
+import msgspec
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+from consumer.commands.demo.service import service_environment
+from consumer.pod.report import PodReport
+from consumer.status import ShardStatus
+from tests.end_to_end.stage import Stage
+from tests.support.waiting import eventually
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 90.0
+"""Far more than anything here takes: a test that needs it has failed."""
+
+_ANSWER_SECONDS = 5.0
+_TAIL_LINES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Pids:
+    """The processes of a pod that do the work; `shards` by shard id."""
+
+    pod: int
+    daemon: int | None
+    shards: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What /metrics says, as Prometheus would read it."""
+
+    samples: tuple[tuple[str, dict[str, str], float], ...]
+
+    def total(self, name: str, **labels: str) -> float:
+        """The sum over all samples of this name (with `_total`, where it is a counter) and these labels."""
+        return sum(
+            value for sample, has, value in self.samples if sample == name and labels.items() <= has.items()
+        )
+
+
+class Service:
+    """A pod from its start to the end of the block, which ends it and all that it started.
+
+    A failure inside the block is shown with the end of the service's log.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        settings: Path | None = None,
+        *,
+        worker_id: str = "pod-a",
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        """`settings`: stage.write_settings() where None; `environment` is added to the sandbox's."""
+        self.worker_id = worker_id
+        self._settings = settings or stage.write_settings()
+        self._environment = {**service_environment(stage.sandbox.environment), **(environment or {})}
+        self._directory = stage.directory / worker_id
+        self._log = stage.directory / f"{worker_id}.log"
+        self._family: set[psutil.Process] = set()
+        self._process: subprocess.Popen[bytes]
+        self._url: str | None = None
+
+    def __enter__(self) -> Self:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._ops_file.unlink(missing_ok=True)
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "consumer.cli", "run", "--config", str(self._settings)),
+                    *("--worker-id", self.worker_id, "--ops-host", "127.0.0.1", "--ops-port", "0"),
+                    *("--run-dir", str(self._directory), "--until-stdin-closes"),
+                ],
+                env=self._environment,
+                stdin=subprocess.PIPE,  # its end stops the service, should the test's process be killed
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            error.add_note(f"The end of the log of {self.worker_id}:\n{self.log_tail()}")
+        self._remember_family()
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        for process in self._family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the pod's own process is there."""
+        return self._process.poll() is None
+
+    def status(self) -> PodReport | None:
+        """What /status says; None while it does not answer."""
+        answer = self._get("/status")
+        return None if answer is None else msgspec.json.decode(answer, type=PodReport)
+
+    def shards(self) -> Sequence[ShardStatus]:
+        """The shard processes that are alive, by shard."""
+        status = self.status()
+        return () if status is None else status.shards
+
+    def metrics(self) -> Metrics:
+        """What /metrics says; empty while it does not answer."""
+        answer = self._get("/metrics")
+        families = text_string_to_metric_families("" if answer is None else answer.decode("utf-8"))
+        return Metrics(
+            tuple(
+                (sample.name, sample.labels, sample.value) for family in families for sample in family.samples
+            )
+        )
+
+    def settled(self) -> float:
+        """Records settled in this pod's life, however they ended; each counts once a processor."""
+        return self.metrics().total("tidemark_records_settled_total")
+
+    @property
+    def pids(self) -> Pids:
+        """The pod's processes now; without a daemon and shards while /status does not answer."""
+        self._remember_family()
+        status = self.status()
+        if status is None:
+            return Pids(self._process.pid, None, {})
+        return Pids(
+            self._process.pid, status.daemon.pid, {shard.shard_id: shard.pid for shard in status.shards}
+        )
+
+    def wait_until(self, condition: Callable[[], T], why: str, *, seconds: float = PATIENCE_SECONDS) -> T:
+        """Return the first truthy answer; fails when there is none in time, or the pod has ended."""
+        found = eventually(lambda: condition() or not self.is_running, within_seconds=seconds)
+        if not self.is_running:
+            raise AssertionError(f"the pod ended ({self._process.returncode}) while waiting until {why}")
+        if not found:
+            raise AssertionError(f"waited {seconds:.0f} s in vain until {why}; /status: {self.status()}")
+        return found  # type: ignore[return-value]  # `True` stands for an ended pod only
+
+    def wait_until_at_work(self, shards: int = 2) -> None:
+        """Until so many shard processes run."""
+        self.wait_until(lambda: len(self.shards()) == shards, f"{shards} shards are at work")
+
+    def wait_until_settled(self, count: float) -> None:
+        """Until at least so many records are settled in this pod's life."""
+        self.wait_until(lambda: self.settled() >= count, f"{count:.0f} records are settled")
+
+    def stop(self) -> int:
+        """SIGTERM, and wait for the drain; the exit code."""
+        self._remember_family()
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.worker_id} did not end within {PATIENCE_SECONDS:.0f} s") from None
+
+    def kill(self) -> None:
+        """SIGKILL of the pod's own process, and only it: what it started has to notice by itself."""
+        self._remember_family()
+        self._process.kill()
+        self._process.wait()
+
+    def survivors(self) -> list[psutil.Process]:
+        """What is left, after a time for it to go, of the processes the pod had at its end."""
+        return psutil.wait_procs(self._family, timeout=PATIENCE_SECONDS)[1]
+
+    def log_tail(self) -> str:
+        """The end of the log; earlier pods of the same name write into the same."""
+        return "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:])
+
+    @property
+    def _ops_file(self) -> Path:
+        return self._directory / "ops.json"
+
+    def _get(self, path: str) -> bytes | None:
+        try:
+            url = json.loads(self._ops_file.read_text(encoding="utf-8"))["url"]
+            with urlopen(url + path, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - the pod's own address
+                content: bytes = answer.read()
+        except (OSError, HTTPException, json.JSONDecodeError):
+            return None
+        return content
+
+    def _remember_family(self) -> None:
+        with suppress(psutil.NoSuchProcess):
+            self._family |= set(psutil.Process(self._process.pid).children(recursive=True))
+
+
+def wait_until(condition: Callable[[], T], why: str, *, seconds: float = PATIENCE_SECONDS) -> T:
+    """Return the first truthy answer; fails, with what was waited for, when there is none in time."""
+    found = eventually(condition, within_seconds=seconds)
+    assert found, f"waited {seconds:.0f} s in vain until {why}"
+    return found
+
+
+def sigkill(pid: int) -> None:
+    """SIGKILL to a process that a test's pod started."""
+    os.kill(pid, signal.SIGKILL)
