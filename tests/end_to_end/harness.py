@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import msgspec
@@ -40,6 +41,13 @@ class Pids:
     pod: int
     daemon: int | None
     shards: dict[str, int]
+
+
+class Answer(NamedTuple):
+    """An HTTP status and a text."""
+
+    code: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +109,9 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            error.add_note(f"The end of the log of {self.worker_id}:\n{self.log_tail()}")
+            error.add_note(
+                f"The end of the log of {self.worker_id}:\n{chr(10).join(self.log()[-_TAIL_LINES:])}"
+            )
         self._remember_family()
         if self._process.poll() is None:
             self._process.kill()
@@ -117,10 +127,22 @@ class Service:
         """Whether the pod's own process is there."""
         return self._process.poll() is None
 
+    def get(self, path: str) -> Answer:
+        """What the ops server says at a path; code 0 while it does not answer."""
+        try:
+            url = json.loads(self._ops_file.read_text(encoding="utf-8"))["url"]
+            with urlopen(url + path, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - the pod's own address
+                return Answer(answer.status, answer.read().decode("utf-8"))
+        except HTTPError as error:
+            with error:
+                return Answer(error.code, error.read().decode("utf-8"))
+        except (OSError, HTTPException, json.JSONDecodeError):
+            return Answer(0, "")
+
     def status(self) -> PodReport | None:
         """What /status says; None while it does not answer."""
-        answer = self._get("/status")
-        return None if answer is None else msgspec.json.decode(answer, type=PodReport)
+        answer = self.get("/status")
+        return msgspec.json.decode(answer.text, type=PodReport) if answer.code else None
 
     def shards(self) -> Sequence[ShardStatus]:
         """The shard processes that are alive, by shard."""
@@ -129,13 +151,9 @@ class Service:
 
     def metrics(self) -> Metrics:
         """What /metrics says; empty while it does not answer."""
-        answer = self._get("/metrics")
-        families = text_string_to_metric_families("" if answer is None else answer.decode("utf-8"))
-        return Metrics(
-            tuple(
-                (sample.name, sample.labels, sample.value) for family in families for sample in family.samples
-            )
-        )
+        families = text_string_to_metric_families(self.get("/metrics").text)
+        samples = [sample for family in families for sample in family.samples]
+        return Metrics(tuple((sample.name, sample.labels, sample.value) for sample in samples))
 
     def settled(self) -> float:
         """Records settled in this pod's life, however they ended; each counts once a processor."""
@@ -173,6 +191,10 @@ class Service:
         """SIGTERM, and wait for the drain; the exit code."""
         self._remember_family()
         self._process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """The exit code, once it has ended."""
         try:
             return self._process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -188,22 +210,13 @@ class Service:
         """What is left, after a time for it to go, of the processes the pod had at its end."""
         return psutil.wait_procs(self._family, timeout=PATIENCE_SECONDS)[1]
 
-    def log_tail(self) -> str:
-        """The end of the log; earlier pods of the same name write into the same."""
-        return "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:])
+    def log(self) -> list[str]:
+        """The lines of the log; pods of the same name write into the same."""
+        return self._log.read_text(encoding="utf-8", errors="replace").splitlines()
 
     @property
     def _ops_file(self) -> Path:
         return self._directory / "ops.json"
-
-    def _get(self, path: str) -> bytes | None:
-        try:
-            url = json.loads(self._ops_file.read_text(encoding="utf-8"))["url"]
-            with urlopen(url + path, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - the pod's own address
-                content: bytes = answer.read()
-        except (OSError, HTTPException, json.JSONDecodeError):
-            return None
-        return content
 
     def _remember_family(self) -> None:
         with suppress(psutil.NoSuchProcess):
