@@ -1,4 +1,5 @@
-"""`make bench`: what the service costs and reaches, each figure beside the stock way on the same records in the same run.
+"""`make bench`: what the service costs and reaches, beside the stock way on the same records in the same run.
 
-Needs nothing but the set-up: the sandbox stands in for AWS. Absolute figures move with the machine; the ratios are what counts.
+Needs nothing but the set-up: the sandbox stands in for AWS. Absolute figures move with the machine; the
+ratios are what counts.
 """

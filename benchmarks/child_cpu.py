@@ -1,4 +1,4 @@
-"""CPU of a shard process per record, ours against stock kclpy: both fed the same lines by a scripted daemon over pipes."""
+"""CPU of a shard process per record, ours and stock kclpy: a scripted daemon feeds both the same lines."""
 
 import json
 import os
@@ -6,21 +6,12 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 
 from benchmarks.records import envelopes, messages
 from benchmarks.stage import Stage, open_stage
 
 _RECORDS = 100_000
 _ROUNDS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class ChildCpu:
-    """CPU seconds of one process from its start to its end, and the largest memory it held."""
-
-    cpu_seconds: float
-    resident_megabytes: float
 
 
 def measure() -> dict[str, float]:
@@ -38,7 +29,6 @@ def measure() -> dict[str, float]:
         "stock_records_per_cpu_second": 1e6 / stock.microseconds,
         "ours_records_per_cpu_second": 1e6 / ours.microseconds,
         "times_stock": stock.microseconds / ours.microseconds,
-        "ours_most_resident_megabytes": ours.most_resident,
     }
 
 
@@ -49,21 +39,20 @@ class _Rounds:
         self._module = module
         self._stage = stage
         self._costs: list[float] = []
-        self.most_resident = 0.0
 
     def play(self, lines: list[bytes]) -> None:
         """One run without records and one with all of them."""
         idle, busy = self._run([]), self._run(lines)
-        self._costs.append((busy.cpu_seconds - idle.cpu_seconds) / _RECORDS * 1e6)
-        self.most_resident = max(self.most_resident, busy.resident_megabytes)
+        self._costs.append((busy - idle) / _RECORDS * 1e6)
 
     @property
     def microseconds(self) -> float:
         """Of CPU, for a record."""
         return statistics.median(self._costs)
 
-    def _run(self, lines: list[bytes]) -> ChildCpu:
-        with subprocess.Popen(  # noqa: S603 - our own modules
+    def _run(self, lines: list[bytes]) -> float:
+        """CPU seconds of the process from its start to its end."""
+        with subprocess.Popen(
             [sys.executable, "-m", self._module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -85,7 +74,7 @@ class _Rounds:
             daemon.close()
             _, _, usage = os.wait4(child.pid, 0)
             child.returncode = 0
-        return ChildCpu(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+        return usage.ru_utime + usage.ru_stime
 
 
 class _ScriptedDaemon:

@@ -1,4 +1,4 @@
-"""Our shard process as it ships, with a processor that does nothing: what decode, lanes, frontier and checkpoints cost."""
+"""Our shard process as it ships, with a processor that does nothing: what all the rest of it costs."""
 
 from collections.abc import Callable, Sequence
 
@@ -25,9 +25,9 @@ class Noop:
 
 
 def _build(
-    _settings: ProcessorSettings,
-    _context: ShardContext,
-    _clients: Clients,
+    settings: ProcessorSettings,  # noqa: ARG001 - the maker's form
+    context: ShardContext,  # noqa: ARG001 - the maker's form
+    clients: Clients,  # noqa: ARG001 - the maker's form
     *,
     clock: Callable[[], float],  # noqa: ARG001 - the maker's form
     on_tie: Callable[[], None],  # noqa: ARG001 - the maker's form

@@ -1,4 +1,4 @@
-"""Change records as a table's Kinesis destination delivers them, and the daemon's messages that carry them."""
+"""Change records as a table's Kinesis destination delivers them, and the daemon's messages with them."""
 
 import base64
 import json
@@ -51,7 +51,7 @@ def envelope(number: int, chance: random.Random) -> bytes:
 
 def envelopes(count: int) -> list[bytes]:
     """The same records in every run."""
-    chance = random.Random(20261121)  # noqa: S311 - reproducible records, no secret
+    chance = random.Random(20261121)
     return [envelope(number, chance) for number in range(count)]
 
 

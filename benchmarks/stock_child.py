@@ -1,32 +1,33 @@
-"""The stock way: kclpy's own loop and Python's json, as AWS's sample has it. Decodes each record and drops it."""
+"""The stock way, as AWS's sample has it: kclpy's own loop and Python's json; decodes each record and drops it."""
 
 import json
+from typing import Any
 
 from amazon_kclpy import kcl
 from amazon_kclpy.v3 import processor
 
 
-class DecodeAndDrop(processor.RecordProcessorBase):
+class DecodeAndDrop(processor.RecordProcessorBase):  # type: ignore[misc]  # kclpy is untyped
     """Checkpoints after each batch, as the sample does."""
 
-    def initialize(self, initialize_input):
+    def initialize(self, initialize_input: Any) -> None:  # noqa: ANN401 - kclpy is untyped
         """Nothing to make ready."""
 
-    def process_records(self, process_records_input):
+    def process_records(self, process_records_input: Any) -> None:  # noqa: ANN401 - kclpy is untyped
         """Decode every record and checkpoint behind the batch."""
         for record in process_records_input.records:
             json.loads(record.binary_data)
         if process_records_input.records:
             process_records_input.checkpointer.checkpoint()
 
-    def lease_lost(self, lease_lost_input):
+    def lease_lost(self, lease_lost_input: Any) -> None:  # noqa: ANN401 - kclpy is untyped
         """Nothing to let go of."""
 
-    def shard_ended(self, shard_ended_input):
+    def shard_ended(self, shard_ended_input: Any) -> None:  # noqa: ANN401 - kclpy is untyped
         """Let the children begin."""
         shard_ended_input.checkpointer.checkpoint()
 
-    def shutdown_requested(self, shutdown_requested_input):
+    def shutdown_requested(self, shutdown_requested_input: Any) -> None:  # noqa: ANN401 - kclpy is untyped
         """Keep what is done."""
         shutdown_requested_input.checkpointer.checkpoint()
 
