@@ -172,7 +172,7 @@ class Tenure:
             if verdict is Verdict.LOST:
                 self._delivery.stop(lease_lost=True)
                 return
-            self._daemon.wait(1.0)
+            self._look_up(1.0)
 
     def _shut_down(self) -> None:
         self._delivery.stop(lease_lost=False)

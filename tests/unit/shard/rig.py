@@ -1,0 +1,149 @@
+"""A shard of a test: the real record path and lanes over a processor that does as it is told, without AWS."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from io import BytesIO
+
+from prometheus_client import CollectorRegistry
+
+from checkpoint.checkpointer import Place
+from consumer.log import open_log
+from consumer.metrics import Metrics
+from consumer.processors.base import APPLIED, Outcome, Processor
+from consumer.record import ChangeRecord, Position, StreamRecord
+from consumer.shard.deadletter import DeadLetter
+from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Settle
+from consumer.shard.path import Decoded, RecordPath
+from consumer.shard.window import Window
+from tests.support.changes import TABLE
+
+PATIENCE_SECONDS = 30.0
+
+
+class Letters:
+    """Keeps dead letters in memory."""
+
+    def __init__(self) -> None:
+        self.kept: list[DeadLetter] = []
+
+    async def write(self, letter: DeadLetter) -> None:
+        self.kept.append(letter)
+
+
+class HeldProcessor:
+    """Applies a record once the test lets its item go."""
+
+    def __init__(self) -> None:
+        self.applied: list[ChangeRecord] = []
+        self._let_go: dict[str, asyncio.Event] = {}
+        self._all = False
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
+        for record in records:
+            if not self._all:
+                await self._event(record.item).wait()
+            self.applied.append(record)
+        return [APPLIED] * len(records)
+
+    def let_go(self, *items: str) -> None:
+        """Let the records of these items through; none named: every record from now on."""
+        self._all = self._all or not items
+        for item in items or tuple(self._let_go):
+            self._event(item).set()
+
+    def _event(self, item: str) -> asyncio.Event:
+        return self._let_go.setdefault(item, asyncio.Event())
+
+
+def make_path(
+    processors: dict[str, Processor], window: Window, dead_letters: Letters, *, lanes: int = 64
+) -> RecordPath:
+    """A record path with one record a batch."""
+
+    def make_lanes(name: str, settle: Settle) -> Lanes:
+        tools = LaneTools(clock=lambda: 0.0, uniform=lambda: 0.0, log=open_log(BytesIO()))
+        policy = LanePolicy(lanes=lanes, batch_size=1)
+        return Lanes(name, processors[name], policy, dead_letters, settle, tools)
+
+    return RecordPath(
+        table=TABLE,
+        processors=tuple(processors),
+        lanes=make_lanes,
+        dead_letters=dead_letters,
+        window=window,
+        metrics=Metrics(CollectorRegistry()),
+        uniform=lambda: 0.0,
+    )
+
+
+class PathDelivery:
+    """What tenure needs of the event loop's side, around a record path."""
+
+    def __init__(self, path: RecordPath, window: Window, *, is_parked: bool = False) -> None:
+        self.window = window
+        self.is_started = False
+        self.is_stopping = False
+        self.is_lease_lost = False
+        self.is_parked = is_parked
+        self.is_drained = False
+        self.begun: list[tuple[str, Position | None]] = []
+        self.heard: list[int | None] = []
+        self.accepted: list[Place | None] = []
+        self.finished = 0
+        self._path = path
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def place(self) -> Place | None:
+        low = self._path.frontier.low
+        return None if low is None else (low.sequence_number, low.sub_sequence_number)
+
+    def begin(self, shard_id: str, position: Position | None) -> None:
+        self.begun.append((shard_id, position))
+        self.is_started = True
+
+    def accept(
+        self, records: list[StreamRecord], decoded: list[Decoded], millis_behind_latest: int | None
+    ) -> None:
+        self.heard.append(millis_behind_latest)
+        self._loop.call_soon_threadsafe(self._path.accept, records, decoded)
+
+    def stop(self, *, lease_lost: bool) -> None:
+        self.is_lease_lost = self.is_lease_lost or lease_lost
+        self.is_stopping = True
+        self._loop.call_soon_threadsafe(self._path.stop)
+        self.window.wake()
+
+    def checkpointed(self, place: Place | None) -> None:
+        self.accepted.append(place)
+
+    def finish(self) -> None:
+        self.finished += 1
+
+    async def run(self) -> None:
+        """Deliver until stopped."""
+        await self._path.run()
+        self.is_drained = True
+        self.window.wake()
+
+
+async def until(is_true: Callable[[], bool]) -> None:
+    """Wait for something another thread or task brings about; the caller's time-out is the limit."""
+    while not is_true():  # noqa: ASYNC110 - the other side is product code that sets no event of ours
+        await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def running(delivery: PathDelivery) -> AsyncIterator[None]:
+    """Deliver in the background; stops in the end."""
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
+        group.create_task(delivery.run())
+        try:
+            yield
+        finally:
+            delivery.stop(lease_lost=False)
