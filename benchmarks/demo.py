@@ -1,4 +1,4 @@
-"""Cold start, and the time from a change's arrival in the stream until it is settled, as the demo has them."""
+"""Cold start, and the time from a change's arrival in the stream until it is settled, by the demo."""
 
 import json
 import subprocess

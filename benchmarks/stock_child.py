@@ -1,4 +1,4 @@
-"""The stock way, as AWS's sample has it: kclpy's own loop and Python's json; decodes each record and drops it."""
+"""The stock way, as AWS's sample has it: kclpy's own loop and json; decodes each record and drops it."""
 
 import json
 from typing import Any

@@ -21,7 +21,7 @@ from consumer.shard.tenure import Tenure
 from consumer.status import remove_status
 
 _READ_BYTES = 1 << 22
-"""A message of 2,000 records of a kilobyte; reading by 8 KiB, the default, costs a quarter more CPU (measured)."""
+"""A message of 2,000 records of a kilobyte; reading by 8 KiB costs a quarter more CPU (measured)."""
 
 _DRAIN_SHARE = 0.6
 """The part of KCL's grace that waits for deliveries; the rest is for the checkpoint and the lease."""
