@@ -22,7 +22,8 @@ _AIMS = {
     "demo.arrival_to_settled_p50_seconds": "below 1",
     "demo.arrival_to_settled_p99_seconds": "below 1",
     "child_cpu.times_stock": "5 or more",
-    "catch_up.ours_shard_process_resting_megabytes": "below 60",
+    "child_cpu.ours_idle_megabytes": "below 60",
+    "catch_up.ours_shard_process_peak_megabytes": "below 60",
 }
 
 

@@ -29,7 +29,6 @@ _STREAM = "orders-changes"
 _VIEW = "order-view"
 _SHARD = "shardId-000000000000"
 _LONGEST_SECONDS = 90.0
-_REST_SECONDS = 3.0
 _SETTINGS = f"""
 application: %s
 source:
@@ -65,7 +64,6 @@ def measure() -> dict[str, float]:
         "stock_records_per_second": stock["records_per_second"],
         "ours_records_per_second": ours["records_per_second"],
         "times_stock": ours["records_per_second"] / stock["records_per_second"],
-        "ours_shard_process_resting_megabytes": ours["shard_process_resting_megabytes"],
         "ours_shard_process_peak_megabytes": ours["shard_process_peak_megabytes"],
         "stock_shard_process_peak_megabytes": stock["shard_process_peak_megabytes"],
         "daemon_peak_megabytes": ours["daemon_peak_megabytes"],
@@ -105,7 +103,6 @@ def _catch_up(application: str, module: str, last: str) -> dict[str, float]:
         Path(directory, "tidemark.yaml").write_text(_SETTINGS % application, encoding="utf-8")
         with _pod(directory, module) as pod:
             peaks = {"child": 0.0, "java": 0.0}
-            at_rest = dict(peaks)
             began: float | None = None
             deadline = time.monotonic() + _LONGEST_SECONDS
             while time.monotonic() < deadline:
@@ -114,11 +111,8 @@ def _catch_up(application: str, module: str, last: str) -> dict[str, float]:
                     began = child.create_time()
                 if began is not None and _checkpoint(dynamodb, application) == last:
                     seconds = time.time() - began
-                    time.sleep(_REST_SECONDS)
-                    _measure_family(pod, module, at_rest)
                     return {
                         "records_per_second": _RECORDS / seconds,
-                        "shard_process_resting_megabytes": at_rest["child"],
                         "shard_process_peak_megabytes": peaks["child"],
                         "daemon_peak_megabytes": peaks["java"],
                     }

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+import psutil
+
 from benchmarks.records import envelopes, messages
 from benchmarks.stage import Stage, open_stage
 
@@ -28,6 +30,8 @@ def measure() -> dict[str, float]:
         "ours_microseconds_per_record": ours.microseconds,
         "stock_records_per_cpu_second": 1e6 / stock.microseconds,
         "ours_records_per_cpu_second": 1e6 / ours.microseconds,
+        "ours_idle_megabytes": ours.idle_megabytes,
+        "stock_idle_megabytes": stock.idle_megabytes,
         "times_stock": stock.microseconds / ours.microseconds,
     }
 
@@ -39,6 +43,7 @@ class _Rounds:
         self._module = module
         self._stage = stage
         self._costs: list[float] = []
+        self.idle_megabytes = 0.0
 
     def play(self, lines: list[bytes]) -> None:
         """One run without records and one with all of them."""
@@ -67,6 +72,7 @@ class _Rounds:
                     "subSequenceNumber": 0,
                 }
             )
+            self.idle_megabytes = psutil.Process(child.pid).memory_info().rss / 2**20
             for line in lines:
                 daemon.say_line(line)
             daemon.say({"action": "shutdownRequested"})  # drains what is delivered in the background
