@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -112,7 +112,7 @@ class Service:
             error.add_note(
                 f"The end of the log of {self.worker_id}:\n{chr(10).join(self.log()[-_TAIL_LINES:])}"
             )
-        self._remember_family()
+        self.family()
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
@@ -162,7 +162,7 @@ class Service:
     @property
     def pids(self) -> Pids:
         """The pod's processes now; without a daemon and shards while /status does not answer."""
-        self._remember_family()
+        self.family()
         status = self.status()
         if status is None:
             return Pids(self._process.pid, None, {})
@@ -189,7 +189,7 @@ class Service:
 
     def stop(self) -> int:
         """SIGTERM, and wait for the drain; the exit code."""
-        self._remember_family()
+        self.family()
         self._process.send_signal(signal.SIGTERM)
         return self.wait()
 
@@ -202,13 +202,29 @@ class Service:
 
     def kill(self) -> None:
         """SIGKILL of the pod's own process, and only it: what it started has to notice by itself."""
-        self._remember_family()
+        self.family()
         self._process.kill()
         self._process.wait()
 
-    def survivors(self) -> list[psutil.Process]:
-        """What is left, after a time for it to go, of the processes the pod had at its end."""
-        return psutil.wait_procs(self._family, timeout=PATIENCE_SECONDS)[1]
+    def restarts(self) -> int:
+        """How often the daemon was started again; 0 while /status does not answer."""
+        status = self.status()
+        return 0 if status is None else status.daemon.restarts
+
+    def family(self) -> list[psutil.Process]:
+        """The processes below the pod now: the daemon, and a process for each shard."""
+        try:
+            found = psutil.Process(self._process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+        self._family |= set(found)
+        return found
+
+    def survivors(self, of: Iterable[psutil.Process] | None = None) -> list[psutil.Process]:
+        """Those that still run after a time to go; None: of all there were below the pod."""
+        rest = set(self._family if of is None else of)
+        eventually(lambda: not any(map(_runs, rest)), within_seconds=PATIENCE_SECONDS)
+        return [process for process in rest if _runs(process)]
 
     def log(self) -> list[str]:
         """The lines of the log; pods of the same name write into the same."""
@@ -217,10 +233,6 @@ class Service:
     @property
     def _ops_file(self) -> Path:
         return self._directory / "ops.json"
-
-    def _remember_family(self) -> None:
-        with suppress(psutil.NoSuchProcess):
-            self._family |= set(psutil.Process(self._process.pid).children(recursive=True))
 
 
 def wait_until(condition: Callable[[], T], why: str, *, seconds: float = PATIENCE_SECONDS) -> T:
@@ -233,3 +245,10 @@ def wait_until(condition: Callable[[], T], why: str, *, seconds: float = PATIENC
 def sigkill(pid: int) -> None:
     """SIGKILL to a process that a test's pod started."""
     os.kill(pid, signal.SIGKILL)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE  # dead, if not waited for by whoever inherited it
+    except psutil.NoSuchProcess:
+        return False

@@ -11,6 +11,7 @@ from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_kinesis.type_defs import RecordTypeDef
 
 Item = Mapping[str, Any]
 """An item in the JSON of boto3's client."""
@@ -48,8 +49,8 @@ def differences(
     stage: Stage, view: str | None = None, expected: Callable[[Item], Item] = lambda item: item
 ) -> list[str]:
     """A line for each item that is missing, differs, or should not be there; `expected` is an item's row."""
-    wanted = {key: _comparable(expected(item)) for key, item in source(stage).items()}
-    found = {key: _comparable(row) for key, row in read_model(stage, view).rows.items()}
+    wanted = {key: comparable(expected(item)) for key, item in source(stage).items()}
+    found = {key: comparable(row) for key, row in read_model(stage, view).rows.items()}
     return [
         f"{key}: is {found.get(key)}, should be {wanted.get(key)}"
         for key in sorted(wanted.keys() | found.keys())
@@ -65,12 +66,29 @@ def assert_read_model_equals_source(
     assert not lines, f"{len(lines)} items differ, the first: " + "\n".join(lines[:_SHOWN])
 
 
-def stream_numbers(stage: Stage) -> dict[str, list[int]]:
-    """Sequence numbers of all records there are, by shard, in order."""
+def comparable(value: Any) -> Any:  # noqa: ANN401 - attribute values of any shape
+    """Values as they are, but for sets, which have no order."""
+    if isinstance(value, Mapping):
+        return {
+            name: sorted(inner) if name in ("SS", "NS", "BS") else comparable(inner)
+            for name, inner in value.items()
+        }
+    return [comparable(inner) for inner in value] if isinstance(value, list) else value
+
+
+def stream_records(stage: Stage) -> "dict[str, list[RecordTypeDef]]":
+    """All records there are, by shard, in order."""
     kinesis = stage.aws.kinesis
     return {
-        shard: [int(record["SequenceNumber"]) for record in read_shard(kinesis, stage.stream, shard).records]
-        for shard in shards_of(kinesis, stage.stream)
+        shard: read_shard(kinesis, stage.stream, shard).records for shard in shards_of(kinesis, stage.stream)
+    }
+
+
+def stream_numbers(stage: Stage) -> dict[str, list[int]]:
+    """Sequence numbers of all records there are, by shard, in order."""
+    return {
+        shard: [int(record["SequenceNumber"]) for record in records]
+        for shard, records in stream_records(stage).items()
     }
 
 
@@ -86,9 +104,8 @@ def owners(stage: Stage) -> dict[str, str | None]:
     return {lease["leaseKey"]["S"]: lease.get("leaseOwner", {}).get("S") for lease in leases}
 
 
-def after_checkpoints(stage: Stage) -> int:
-    """How many records of the stream are not checkpointed: a pod that starts now will see them."""
-    at = checkpoints(stage)
+def records_after(stage: Stage, at: Mapping[str, str]) -> int:
+    """How many records of the stream are past these checkpoints."""
     return sum(
         _after(numbers, at.get(shard, "TRIM_HORIZON")) for shard, numbers in stream_numbers(stage).items()
     )
@@ -135,13 +152,3 @@ def _after(numbers: Iterable[int], checkpoint: str) -> int:
         return 0
     at = int(checkpoint) if checkpoint.isdecimal() else -1
     return sum(1 for number in numbers if number > at)
-
-
-def _comparable(value: Any) -> Any:  # noqa: ANN401 - attribute values of any shape
-    """Values as they are, but for sets, which have no order."""
-    if isinstance(value, Mapping):
-        return {
-            name: sorted(inner) if name in ("SS", "NS", "BS") else _comparable(inner)
-            for name, inner in value.items()
-        }
-    return [_comparable(inner) for inner in value] if isinstance(value, list) else value

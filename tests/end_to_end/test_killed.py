@@ -1,0 +1,76 @@
+"""SIGKILL, under load, of each process there is: nothing lost, nothing back, and no help from outside."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.end_to_end.harness import Service, sigkill
+from tests.end_to_end.shop import Shop
+from tests.end_to_end.stage import Stage
+from tests.end_to_end.truth import (
+    assert_read_model_equals_source,
+    checkpoints,
+    owners,
+    read_model,
+    records_after,
+    wait_until_checkpointed,
+)
+from tests.integration.streams import FIRST_SHARD
+
+RATE = 100
+
+
+def the_daemon(service: Service) -> int | None:
+    return service.pids.daemon
+
+
+def a_shard_process(service: Service) -> int | None:
+    return service.pids.shards.get(FIRST_SHARD)
+
+
+@pytest.mark.parametrize("victim", [the_daemon, a_shard_process])
+def test_the_service_goes_on_by_itself_under_the_same_name_when_one_of_its_processes_is_killed(
+    stage: Stage, victim: Callable[[Service], int | None]
+) -> None:
+    shop = Shop(stage)
+    with Service(stage) as service:
+        with shop.writing(RATE):
+            service.wait_until_settled(2 * RATE)
+            before, pid = service.family(), victim(service)
+            assert pid is not None
+            sigkill(pid)
+            service.wait_until(lambda: service.restarts() == 1, "the daemon is started again")
+            service.wait_until_at_work()
+            assert set(owners(stage).values()) == {service.worker_id}
+            service.wait_until_settled(service.settled() + 2 * RATE)
+        wait_until_checkpointed(stage, records=shop.written)
+
+        assert_read_model_equals_source(stage)
+        assert read_model(stage).tombstones
+        assert service.survivors(before) == []
+        assert service.metrics().total("tidemark_daemon_restarts_total") == 1
+        assert service.metrics().total("tidemark_dead_letters_total") == 0
+        assert service.stop() == 0
+        assert service.survivors() == []
+        assert all(isinstance(json.loads(line), dict) for line in service.log()), "the log is JSON lines"
+
+
+def test_a_killed_pod_leaves_no_process_and_its_successor_of_the_same_name_goes_on(stage: Stage) -> None:
+    shop = Shop(stage)
+    with Service(stage) as service, shop.writing(RATE):
+        service.wait_until_settled(2 * RATE)
+        assert len(service.family()) >= 3  # the JVM and two shard processes
+        service.kill()
+        assert service.survivors() == []
+    reached = checkpoints(stage)
+
+    with Service(stage) as service:
+        with shop.writing(RATE):
+            service.wait_until_settled(2 * RATE)
+        wait_until_checkpointed(stage, records=shop.written)
+        assert set(owners(stage).values()) == {service.worker_id}
+        assert_read_model_equals_source(stage)
+        assert read_model(stage).tombstones
+        received = service.metrics().total("tidemark_records_received_total")
+        assert 0 < received <= records_after(stage, reached)
