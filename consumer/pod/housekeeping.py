@@ -23,6 +23,8 @@ async def keep_house(
             report = await guard.step(daemon_alive=supervisor.status.pid is not None)
         except Unavailable as error:
             log.warning("the leader's lock could not be looked at", error=str(error))
+        except Exception:  # a guard that fails is no reason to stop the pod
+            log.exception("the leader's lock could not be looked at")
         else:
             if report.deleted:
                 log.warning("deleted the lock of a leader that is gone", leader=report.owner)

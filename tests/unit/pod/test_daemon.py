@@ -36,6 +36,7 @@ def _unescape(escape: re.Match[str]) -> str:
 def test_settings_reach_kcl_under_its_own_names_in_milliseconds(plan: DaemonPlan) -> None:
     kcl = {
         "failover_time": "4s",
+        "lease_assignment_interval": "3s",
         "idle_time_between_reads": "250ms",
         "shutdown_grace": "15s",
         "max_records": 500,
@@ -47,7 +48,7 @@ def test_settings_reach_kcl_under_its_own_names_in_milliseconds(plan: DaemonPlan
     assert properties["workerId"] == "pod-0"
     assert properties["regionName"] == "eu-central-1"
     assert properties["failoverTimeMillis"] == "4000"
-    assert properties["leaseAssignmentIntervalMillis"] == "8000"
+    assert properties["leaseAssignmentIntervalMillis"] == "3000"
     assert properties["idleTimeBetweenReadsInMillis"] == "250"
     assert properties["shutdownGraceMillis"] == "15000"
     assert properties["maxRecords"] == "500"
