@@ -123,6 +123,12 @@ class CredentialsProvider:
             self._renewal = None
 
     def _look(self) -> Credentials | None:
-        if self._source is None:
-            self._source = self._resolve()
-        return self._source.keys()
+        """Whatever goes wrong in the chain is an outage: no record is at fault where nobody could sign."""
+        try:
+            if self._source is None:
+                self._source = self._resolve()
+            return self._source.keys()
+        except Unavailable:
+            raise
+        except Exception as error:
+            raise Unavailable(f"AWS credentials: {error}", code=type(error).__name__) from error

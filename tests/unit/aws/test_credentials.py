@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from botocore.credentials import Credentials as BotocoreCredentials
-from botocore.exceptions import CredentialRetrievalError
+from botocore.exceptions import ClientError, CredentialRetrievalError
 
 from consumer.aws.chain import BotocoreChain
 from consumer.aws.credentials import REFRESH_INTERVAL_SECONDS, CredentialsProvider, from_chain
@@ -29,10 +29,13 @@ class Chain:
     def __init__(self, found: Credentials | None) -> None:
         self.found = found
         self.fails = False
+        self.breaks: Exception | None = None
         self.looks = 0
 
     def __call__(self) -> "Chain":
         self.looks += 1
+        if self.breaks is not None:
+            raise self.breaks
         return self
 
     def keys(self) -> Credentials | None:
@@ -120,6 +123,34 @@ async def test_a_renewal_that_fails_leaves_the_old_keys_in_use() -> None:
     assert await provider.current() is old
     clock.now += REFRESH_INTERVAL_SECONDS
     assert await renewed(provider) is old
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(
+            ClientError({"Error": {"Code": "IDPCommunicationError"}}, "AssumeRoleWithWebIdentity"), id="STS"
+        ),
+        pytest.param(
+            CredentialRetrievalError(provider="container", error_msg="not yet"), id="the pod's agent"
+        ),
+        pytest.param(FileNotFoundError("token"), id="the token's file"),
+    ],
+)
+async def test_a_chain_that_breaks_in_any_way_is_an_outage_and_never_a_record_s_fault(
+    error: Exception,
+) -> None:
+    chain = Chain(Credentials("old", "secret"))
+    chain.breaks = error
+    provider = CredentialsProvider(chain, Clock())
+    with pytest.raises(Unavailable) as raised:
+        await provider.current()
+    assert raised.value.code == type(error).__name__
+    chain.breaks = None
+    old = await provider.current()
+    chain.breaks = error
+    provider.discard(old)
+    assert await provider.current() is old
 
 
 @pytest.fixture
