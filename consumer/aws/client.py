@@ -206,6 +206,8 @@ def _reply(response: aiohttp.ClientResponse, content: bytes) -> _Reply:
     try:
         body = orjson.loads(content) if content else {}
     except orjson.JSONDecodeError:
+        body = None
+    if not isinstance(body, dict):  # a proxy's page, say
         body = {"message": content[:200].decode("utf-8", "replace")}
         if response.status == _OK:
             return _Reply(0, "NotJson", body)

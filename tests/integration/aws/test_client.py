@@ -155,6 +155,9 @@ async def test_any_other_error_is_an_outage_and_not_tried_again_at_once(
         pytest.param(lambda: web.Response(status=503), id="503 without a body"),
         pytest.param(ok(b"{}", **{"x-amz-crc32": "1"}), id="wrong checksum"),
         pytest.param(ok(b"<html>"), id="not JSON"),
+        pytest.param(ok(b"[]"), id="JSON, but no object"),
+        pytest.param(lambda: web.Response(status=502, body=b'"bad gateway"'), id="a proxy's text"),
+        pytest.param(lambda: web.Response(status=503, body=b"null"), id="a proxy's null"),
         pytest.param(hang_up, id="connection closed"),
     ],
 )
