@@ -139,8 +139,12 @@ class ProjectionSink:
         for _ in range(_MOST_ROUNDS):
             desired = await read()
             change = Stamp(version, desired.digest)
-            if judge(held, change) is not Verdict.TIE:
+            verdict = judge(held, change)
+            if verdict is Verdict.STALE:
                 return STALE
+            if verdict is Verdict.NEWER:  # what tied is gone: expired, or written over by somebody foreign
+                message = "the row was replaced by an older one while a tie was being settled"
+                raise Unavailable(message, code="RowWent")
             stamp = Stamp(merge(held.version, version), desired.digest)
             now_held = await self._put(
                 desired, stamp, DYNAMODB_EQUAL, {"#t": RESERVED}, dynamodb_equal_values(held)
