@@ -72,7 +72,8 @@ def context_file(run_directory: Path) -> Path:
 
 def write_context(run_directory: Path, context: ShardContext) -> None:
     """Write the context for the shard processes to come."""
-    context_file(run_directory).write_text(context.model_dump_json(), encoding="utf-8")
+    # What is not set stays so: a processor's `delivery` overrides the file's only in what it sets.
+    context_file(run_directory).write_text(context.model_dump_json(exclude_unset=True), encoding="utf-8")
 
 
 def read_context(run_directory: Path) -> ShardContext:

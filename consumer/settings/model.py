@@ -143,5 +143,8 @@ class Settings(Model):
         return processors
 
     def delivery_of(self, processor: Processor) -> Delivery:
-        """The processor's own delivery settings where it has them, else the file's."""
-        return processor.delivery or self.delivery
+        """The file's delivery settings, with what the processor sets itself in their place."""
+        own = processor.delivery
+        if own is None:
+            return self.delivery
+        return self.delivery.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +16,7 @@ import orjson
 
 from consumer.errors import Rejected, Unavailable
 from consumer.record import StreamRecord
+from consumer.settings.model import Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,22 @@ class NoDeadLetters:
             "configured, so it blocks its shard; set delivery.on_failure in the settings"
         )
         raise Unavailable(message, code="NoDeadLetter")
+
+
+class DeadLetterPlaces:
+    """Where each processor's settings send its dead letters; who shares a file shares its writer."""
+
+    def __init__(self, *, application: str, stream: str, shard_id: str) -> None:
+        """Take what every letter of the shard says of its source."""
+        self._make = partial(FileDeadLetters, application=application, stream=stream, shard_id=shard_id)
+        self._files: dict[str, FileDeadLetters] = {}
+
+    def of(self, delivery: Delivery) -> DeadLetters:
+        """The place that these delivery settings name."""
+        if delivery.on_failure is None:
+            return NoDeadLetters()
+        file = delivery.on_failure.file
+        return self._files.setdefault(file, self._make(Path(file)))
 
 
 class FileDeadLetters:

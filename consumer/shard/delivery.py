@@ -27,7 +27,7 @@ from consumer.record import Position, StreamRecord
 from consumer.settings.context import ShardContext
 from consumer.settings.model import Processor as ProcessorSettings
 from consumer.shard.bookkeeping import Bookkeeper, Books
-from consumer.shard.deadletter import DeadLetters, FileDeadLetters, NoDeadLetters
+from consumer.shard.deadletter import DeadLetterPlaces
 from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Settle
 from consumer.shard.path import Decoded, RecordPath
 from consumer.shard.retry import Backoff
@@ -168,19 +168,21 @@ class ShardDelivery:
 
     def _make_path(self, shard_id: str) -> RecordPath:
         settings = self._context.settings
-        dead_letters = self._dead_letters(shard_id)
+        places = DeadLetterPlaces(
+            application=settings.application, stream=settings.source.kinesis.stream, shard_id=shard_id
+        )
         by_name = {processor.name: processor for processor in settings.processors}
         return RecordPath(
             table=settings.source.kinesis.table,
             processors=tuple(by_name),
-            lanes=lambda name, settle: self._make_lanes(by_name[name], settle, dead_letters),
-            dead_letters=dead_letters,
+            lanes=lambda name, settle: self._make_lanes(by_name[name], settle, places),
+            dead_letters=places.of(settings.delivery),
             window=self.window,
             metrics=self._metrics,
             uniform=random.random,
         )
 
-    def _make_lanes(self, processor: ProcessorSettings, settle: Settle, dead_letters: DeadLetters) -> Lanes:
+    def _make_lanes(self, processor: ProcessorSettings, settle: Settle, places: DeadLetterPlaces) -> Lanes:
         name, metrics = processor.name, self._metrics
         delivery = self._context.settings.delivery_of(processor)
         return Lanes(
@@ -193,7 +195,7 @@ class ShardDelivery:
                 on_tie=metrics.version_ties.labels(name).inc,
             ),
             LanePolicy(lanes=delivery.parallelization_factor, batch_size=delivery.batch_size),
-            dead_letters,
+            places.of(delivery),
             settle,
             LaneTools(
                 clock=time.time,
@@ -203,17 +205,6 @@ class ShardDelivery:
                 on_dead_letter=metrics.dead_letters.labels(name).inc,
                 on_dead_letter_failure=metrics.dead_letter_failures.labels(name).inc,
             ),
-        )
-
-    def _dead_letters(self, shard_id: str) -> DeadLetters:
-        settings = self._context.settings
-        if settings.delivery.on_failure is None:
-            return NoDeadLetters()
-        return FileDeadLetters(
-            Path(settings.delivery.on_failure.file),
-            application=settings.application,
-            stream=settings.source.kinesis.stream,
-            shard_id=shard_id,
         )
 
     async def _deliver(self, path: RecordPath) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from consumer.errors import Rejected, Unavailable, Undecodable
 from consumer.record import StreamRecord
-from consumer.shard.deadletter import DeadLetter, FileDeadLetters, NoDeadLetters
+from consumer.settings.model import Delivery, FileDeadLetter
+from consumer.shard.deadletter import DeadLetter, DeadLetterPlaces, FileDeadLetters, NoDeadLetters
 
 RECORD = StreamRecord(b"\x00not JSON\xff", "49590338271490256608559692538361571095921575989136588898", 3, 17)
 SHARD = "shardId-000000000001"
@@ -112,3 +113,19 @@ def test_each_shard_has_a_file_of_its_own(tmp_path: Path, name: str, expected: s
 async def test_without_a_dead_letter_the_record_waits_and_the_error_says_what_to_do() -> None:
     with pytest.raises(Unavailable, match=r"ValidationException: no 1.*set delivery\.on_failure"):
         await NoDeadLetters().write(letter())
+
+
+async def test_processors_that_name_one_file_share_its_writer_and_others_have_their_own(
+    tmp_path: Path,
+) -> None:
+    places = DeadLetterPlaces(application="shop", stream="orders", shard_id=SHARD)
+    shared, own = (
+        Delivery(on_failure=FileDeadLetter(file=str(tmp_path / f"{name}.jsonl"))) for name in ("a", "b")
+    )
+
+    assert places.of(shared) is places.of(shared)
+    await places.of(own).write(letter())
+    assert len(lines(tmp_path / "b.jsonl")) == 1
+    assert not (tmp_path / f"a.{SHARD}.jsonl").exists()
+    with pytest.raises(Unavailable, match="no dead letter is configured"):
+        await places.of(Delivery()).write(letter())
