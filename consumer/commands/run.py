@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from consumer.settings.model import Settings
 from consumer.status import status_directory
 
 _RETRY_SECONDS = 5.0
+_RELEASE_SECONDS = 5.0
 
 
 async def run(
@@ -79,9 +81,8 @@ async def run(
             pod.waiting_for = None
             guard = _guard(context, clients)
             async with _housekeeping(directory, supervisor, guard, log):
-                is_clean = await supervisor.run(launch)
-            with suppress(Unavailable):  # then others' guards delete it, later
-                await guard.release()
+                is_clean = await supervisor.run(launch, partial(_release, guard))
+            await _release(guard)
             return 0 if is_clean else 1
 
 
@@ -114,6 +115,16 @@ async def _until_prepared(pod: Pod, settings: Settings, clients: Clients, log: L
         return None
     finally:
         stopped.cancel()
+
+
+async def _release(guard: LeaderLockGuard) -> None:
+    """Give up the lock of a daemon of ours that is gone.
+
+    Our next one is as strange to it as any other's, and would assign no new lease until it has expired.
+    """
+    with suppress(Unavailable, TimeoutError):  # then others' guards delete it, later
+        async with asyncio.timeout(_RELEASE_SECONDS):
+            await guard.release()
 
 
 @contextmanager

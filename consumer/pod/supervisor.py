@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,10 @@ class DaemonStatus:
     last_exit: str | None = None
 
 
+async def _nothing() -> None:
+    """What there is to do before a start that needs nothing."""
+
+
 class Supervisor:
     """One daemon at a time, from the first start to the drain. Must run in the main thread (launch.py).
 
@@ -106,8 +110,14 @@ class Supervisor:
         """Wait until stop is called."""
         await self._stopping.wait()
 
-    async def run(self, daemon_launch: Launch) -> bool:
+    async def run(
+        self, daemon_launch: Launch, before_start: Callable[[], Awaitable[None]] = _nothing
+    ) -> bool:
         """Keep a daemon running until stop is called.
+
+        Args:
+            daemon_launch: how each daemon is started.
+            before_start: done before each start, when no earlier daemon of this pod lives any more.
 
         Returns:
             Whether the drain was clean: every shard process had its time to checkpoint.
@@ -115,6 +125,7 @@ class Supervisor:
         delays = RestartDelays()
         try:
             while not self._stopping.is_set():
+                await before_start()
                 daemon = await self._start(daemon_launch)
                 began = self._clock()
                 if not await self._watch(daemon):

@@ -132,6 +132,23 @@ async def test_a_daemon_that_died_is_started_again_and_its_end_is_told(run_direc
         assert (status.state, status.restarts, status.last_exit) == ("running", 1, "exit code 7")
 
 
+async def test_what_comes_before_a_start_is_done_anew_once_the_dead_daemon_is_gone(
+    run_directory: Path,
+) -> None:
+    play = Play(run_directory, "dies once")
+    accounts: list[list[str]] = []
+
+    async def look() -> None:
+        accounts.append(play.account())
+
+    task = asyncio.create_task(play.supervisor.run(play.launch, look))
+    await play.until(lambda: play.account().count("daemon ready") == 2)
+    play.supervisor.stop()
+    await task
+
+    assert accounts == [[], ["daemon started", "daemon ready"]]
+
+
 async def test_shard_processes_that_outlive_their_daemon_are_gone_before_the_next_starts(
     run_directory: Path,
 ) -> None:
