@@ -10,11 +10,11 @@ from typing import Literal
 
 import msgspec
 
-ShardState = Literal["starting", "running", "waiting", "parked", "draining", "ended"]
+ShardState = Literal["running", "waiting", "parked", "draining"]
 """What a shard is at.
 
 waiting: the window is full or a store is unavailable; parked: data was trimmed and the settings don't say to
-go on.
+go on; draining: it begins nothing more, and lets go of the shard.
 """
 
 

@@ -185,6 +185,8 @@ class Bookkeeper:
         )
 
     def _state(self) -> tuple[ShardState, str | None]:
+        if self.state == "draining":
+            return "draining", None
         if self._books.parked is not None:
             return "parked", self._books.parked
         troubled = [lanes for lanes in self._path.lanes if lanes.trouble.since is not None]

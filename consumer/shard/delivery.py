@@ -222,6 +222,8 @@ class ShardDelivery:
             self._books.heard(time.time(), millis_behind_latest, self._path.frontier.accepted)
 
     def _stop(self) -> None:
+        if self._bookkeeper is not None:
+            self._bookkeeper.state = "draining"
         if self._path is not None:
             self._path.stop()
         else:
