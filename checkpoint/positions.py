@@ -5,7 +5,7 @@ Table `<application>-positions`, hash key `key`:
     first-start          at
     processors           fingerprints {name: text}
     shard/<shard id>     processors {name: {sequence_number, sub_sequence_number, fingerprint}}, caught_up_at,
-                         checkpoint {sequence_number, sub_sequence_number}
+                         retention_hours, checkpoint {sequence_number, sub_sequence_number}
 """
 
 import asyncio
@@ -22,6 +22,9 @@ SUFFIX = "-positions"
 _FIRST_START = "first-start"
 _PROCESSORS = "processors"
 _SHARD = "shard/"
+
+_SKEW_SECONDS = 300.0
+"""How far the clocks of two pods may differ: a time further ahead was told by a clock that was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,14 @@ class ShardPosition:
     Attributes:
         caught_up_at: Unix seconds at which the shard's end was last reached with everything settled.
         checkpoint: the last place that KCL accepted from us; a lease before it was set back, to replay.
+        retention_hours: the stream's, as the pod that wrote the row knew it.
     """
 
     shard_id: str
     processors: Mapping[str, ProcessorPosition]
     caught_up_at: float | None
     checkpoint: tuple[str, int] | None = None
+    retention_hours: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +158,12 @@ def is_complete(
 
     Up to the last time the shard was caught up everything is settled, and what came since is younger than the
     retention. Where it never was, the earliest of its parents' times stands for it, then the start position.
-    The first start at the trim horizon is no such time: the backlog it found may have been trimmed since. All
-    times are Unix seconds.
+    The first start at the trim horizon is no such time: the backlog it found may have been trimmed since. A
+    time that is yet to come tells nothing. All times are Unix seconds.
 
     Args:
         now: the time of the question.
-        retention_seconds: the stream's.
+        retention_seconds: the shortest the stream is known to have had since.
         caught_up_at: the shard's own.
         parents_caught_up_at: one for each parent this application has read; None: it never was.
         started_from: the time the start position names; None for the trim horizon.
@@ -166,9 +171,9 @@ def is_complete(
         is_fresh: nothing of the shard was ever checkpointed.
     """
     parents = list(parents_caught_up_at)
-    known = [at for at in parents if at is not None]
+    known = [at for at in parents if at is not None and at <= now + _SKEW_SECONDS]
     since: float | None = None
-    if caught_up_at is not None:
+    if caught_up_at is not None and caught_up_at <= now + _SKEW_SECONDS:
         since = caught_up_at
     elif parents and len(known) == len(parents):
         since = min(known)
@@ -194,6 +199,8 @@ def _item(position: ShardPosition) -> Item:
     item: Item = {"key": {"S": _SHARD + position.shard_id}, "processors": {"M": processors}}
     if position.caught_up_at is not None:
         item["caught_up_at"] = {"N": repr(position.caught_up_at)}
+    if position.retention_hours is not None:
+        item["retention_hours"] = {"N": str(position.retention_hours)}
     if position.checkpoint is not None:
         sequence_number, sub_sequence_number = position.checkpoint
         item["checkpoint"] = {
@@ -215,8 +222,10 @@ def _position(item: Item) -> ShardPosition:
         for name, value in item["processors"]["M"].items()
     }
     caught_up_at = float(item["caught_up_at"]["N"]) if "caught_up_at" in item else None
+    retention_hours = int(item["retention_hours"]["N"]) if "retention_hours" in item else None
     checkpoint = None
     if "checkpoint" in item:
         place = item["checkpoint"]["M"]
         checkpoint = (place["sequence_number"]["S"], int(place["sub_sequence_number"]["N"]))
-    return ShardPosition(item["key"]["S"].removeprefix(_SHARD), processors, caught_up_at, checkpoint)
+    shard_id = item["key"]["S"].removeprefix(_SHARD)
+    return ShardPosition(shard_id, processors, caught_up_at, checkpoint, retention_hours)

@@ -32,12 +32,21 @@ _PREFETCHED = 6
 class Books:
     """What is known of the shard beside its frontier. Times are Unix seconds."""
 
-    def __init__(self, shard_id: str, row: ShardPosition | None, *, parked: str | None) -> None:
-        """Begin from the row that an earlier tenure left; `parked` says why the shard waits for a person."""
+    def __init__(
+        self, shard_id: str, row: ShardPosition | None, *, parked: str | None, replay: bool = False
+    ) -> None:
+        """Begin from the row that an earlier tenure left.
+
+        Args:
+            shard_id: the shard.
+            row: what was written of it.
+            parked: why the shard waits for a person.
+            replay: the lease was set back: what is read again is no longer all settled up to any time.
+        """
         self.shard_id = shard_id
         self.parked = parked
         self.started_at = time.time()
-        self.caught_up_at = row.caught_up_at if row else None
+        self.caught_up_at = row.caught_up_at if row and not replay else None
         self.marks = dict(row.processors) if row else {}
         self.checkpoint: Place | None = row.checkpoint if row else None
         self.checkpointed_at: float | None = None
@@ -59,7 +68,7 @@ class Books:
     def settled(self, count: int) -> None:
         """So many records are behind the frontier: were they all there was, everything up to then is done."""
         if self._at_end is not None and count >= self._at_end[0]:
-            self.caught_up_at = max(self.caught_up_at or 0.0, self._at_end[1])
+            self.caught_up_at = self._at_end[1]  # even if earlier: a clock that was ahead must not last
             self._at_end = None
 
     def checkpointed(self, now: float, place: Place | None) -> None:
@@ -152,7 +161,8 @@ class Bookkeeper:
                 )
             elif before is not None:
                 marks[lanes.name] = before
-        return ShardPosition(books.shard_id, marks, books.caught_up_at, books.checkpoint)
+        retention_hours = self._context.stream_retention_hours
+        return ShardPosition(books.shard_id, marks, books.caught_up_at, books.checkpoint, retention_hours)
 
     def _lag(self, now: float) -> float | None:
         books = self._books
@@ -212,4 +222,4 @@ class Bookkeeper:
 def _is_news(written: ShardPosition, row: ShardPosition) -> bool:
     if (written.processors, written.checkpoint) != (row.processors, row.checkpoint):
         return True
-    return (row.caught_up_at or 0.0) - (written.caught_up_at or 0.0) >= _CAUGHT_UP_EVERY_SECONDS
+    return abs((row.caught_up_at or 0.0) - (written.caught_up_at or 0.0)) >= _CAUGHT_UP_EVERY_SECONDS

@@ -16,7 +16,7 @@ from typing import Any
 
 from checkpoint.checkpointer import Place
 from checkpoint.leases import read_lease
-from checkpoint.positions import Positions, ShardPosition
+from checkpoint.positions import Positions
 from consumer.aws.clients import Clients
 from consumer.errors import Unavailable
 from consumer.log import Logger
@@ -31,7 +31,7 @@ from consumer.shard.deadletter import DeadLetterPlaces
 from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Settle
 from consumer.shard.path import Decoded, RecordPath
 from consumer.shard.retry import Backoff
-from consumer.shard.trimmed import TrimCheck
+from consumer.shard.trimmed import TrimCheck, is_rewound
 from consumer.shard.window import Window
 
 _LEASE_LOOK_SECONDS = 5.0
@@ -136,7 +136,7 @@ class ShardDelivery:
             self._log.error("data may be missing", shard=shard_id, action=action, message=message)
             self.is_parked = action == "park"
         self._path = self._make_path(shard_id)
-        rewound = _is_rewound(row, position)
+        rewound = is_rewound(row, position)
         fingerprints = {processor.name: fingerprint(processor) for processor in settings.processors}
         if row is not None and not rewound:
             self._path.resume(
@@ -146,7 +146,8 @@ class ShardDelivery:
                     if mark.fingerprint == fingerprints.get(name)
                 }
             )
-        self._books = Books(shard_id, row, parked=message if self.is_parked else None)
+        parked = message if self.is_parked else None
+        self._books = Books(shard_id, row, parked=parked, replay=rewound)
         self._bookkeeper = Bookkeeper(
             self._context,
             self._path,
@@ -286,13 +287,3 @@ class ShardDelivery:
     def _fail(self, error: BaseException) -> None:
         if not self.failed.done():
             self.failed.set_exception(error)
-
-
-def _is_rewound(row: ShardPosition | None, position: Position | None) -> bool:
-    """Somebody set the lease back to replay, so that what is settled is to be seen again.
-
-    It is before what KCL has accepted from us.
-    """
-    if row is None or row.checkpoint is None:
-        return False
-    return position is None or position.order() < Position(*row.checkpoint).order()

@@ -45,11 +45,17 @@ class TrimCheck:
         Raises:
             Unavailable: it can't be told now.
         """
+        parents = await self._parents(shard_id)
+        rows = [at for at in (row, *parents) if at is not None]
+        # Raised after the fact, the retention would make a time look recent whose records are gone.
+        retentions = [at.retention_hours for at in rows if at.retention_hours is not None]
+        # A lease set back to a record asks for older ones than those that were caught up with.
+        is_older = position is not None and is_rewound(row, position)
         complete = is_complete(
             now=self._clock(),
-            retention_seconds=self._context.stream_retention_hours * _SECONDS_AN_HOUR,
-            caught_up_at=row.caught_up_at if row else None,
-            parents_caught_up_at=await self._parents_caught_up_at(shard_id),
+            retention_seconds=min((self._context.stream_retention_hours, *retentions)) * _SECONDS_AN_HOUR,
+            caught_up_at=row.caught_up_at if row is not None and not is_older else None,
+            parents_caught_up_at=[at.caught_up_at if at is not None else None for at in parents],
             started_from=self._started_from(),
             first_start_at=self._context.first_start_at,
             is_fresh=position is None,
@@ -64,13 +70,12 @@ class TrimCheck:
             "targets, then set `on_trimmed: continue` to go on with what the stream still holds"
         )
 
-    async def _parents_caught_up_at(self, shard_id: str) -> list[float | None]:
+    async def _parents(self, shard_id: str) -> list[ShardPosition | None]:
+        """A row for each parent; none at all where this application read no parent."""
         lease = await read_lease(self._dynamodb, self._context.settings.application, shard_id)
         parents = lease.parents if lease else ()
         rows = [await self._positions.read_shard(parent) for parent in parents]
-        if not any(rows):  # never read by us: the shard is one of the start position's
-            return []
-        return [row.caught_up_at if row else None for row in rows]
+        return rows if any(rows) else []  # never read by us: the shard is one of the start position's
 
     def _started_from(self) -> float | None:
         start = self._context.settings.source.kinesis.start
@@ -80,20 +85,25 @@ class TrimCheck:
 
     async def _holds(self, shard_id: str, position: Position | None) -> bool:
         """Whether the stream still has the record at the position; of no position, all of the shard."""
-        if position is None:
-            stream = self._context.settings.source.kinesis.stream
-            return not await was_open_at_trim_horizon(self._kinesis, stream, shard_id)
-        answer = await self._kinesis.call(
-            "GetShardIterator",
-            {
-                "StreamName": self._context.settings.source.kinesis.stream,
-                "ShardId": shard_id,
+        stream = self._context.settings.source.kinesis.stream
+        start = {"ShardIteratorType": "TRIM_HORIZON"}
+        if position is not None:
+            start = {
                 "ShardIteratorType": "AT_SEQUENCE_NUMBER",
                 "StartingSequenceNumber": position.sequence_number,
-            },
+            }
+        answer = await self._kinesis.call(
+            "GetShardIterator",
+            {"StreamName": stream, "ShardId": shard_id, **start},
             expect=("InvalidArgumentException", "ResourceNotFoundException"),
         )
-        iterator = None if answer.error else answer.body.get("ShardIterator")
+        if answer.error is not None:  # a shard that is gone with all its records; it is not listed either
+            return False
+        if position is None:
+            return not await was_open_at_trim_horizon(self._kinesis, stream, shard_id)
+        return await self._begins_with(position, answer.body.get("ShardIterator"))
+
+    async def _begins_with(self, position: Position, iterator: str | None) -> bool:
         for _ in range(_PAGES):
             if iterator is None:
                 return False
@@ -102,3 +112,13 @@ class TrimCheck:
                 return bool(page.body["Records"][0]["SequenceNumber"] == position.sequence_number)
             iterator = page.body.get("NextShardIterator")
         return False
+
+
+def is_rewound(row: ShardPosition | None, position: Position | None) -> bool:
+    """Somebody set the lease back to replay, so that what is settled is to be seen again.
+
+    It is before what KCL has accepted from us.
+    """
+    if row is None or row.checkpoint is None:
+        return False
+    return position is None or position.order() < Position(*row.checkpoint).order()

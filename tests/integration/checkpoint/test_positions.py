@@ -43,6 +43,7 @@ async def test_no_processors_are_known_before_some_are_written(positions: Positi
         ShardPosition("shardId-0", {"order-view": AT}, None),
         ShardPosition("shardId-0", {"order-view": AT, "sales": AT}, 1_800_000_000.123),
         ShardPosition("shardId-0", {"order-view": AT}, None, (AT.sequence_number, 2)),
+        ShardPosition("shardId-0", {}, 1_800_000_000.0, None, 24),
     ],
 )
 async def test_a_shard_s_row_comes_back_as_it_was_written(
