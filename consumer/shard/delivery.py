@@ -164,6 +164,8 @@ class ShardDelivery:
         self._log.info(
             "the shard begins", shard=shard_id, position=position, parked=self.is_parked, replay=rewound
         )
+        if self.is_stopping:
+            self._path.stop()
         self.is_started = True
         self.window.wake()
 
@@ -218,9 +220,13 @@ class ShardDelivery:
     def _accept(
         self, records: list[StreamRecord], decoded: list[Decoded], millis_behind_latest: int | None
     ) -> None:
-        if self._path is not None and self._books is not None:
-            self._path.accept(records, decoded)
-            self._books.heard(time.time(), millis_behind_latest, self._path.frontier.accepted)
+        if self._path is None or self._books is None:
+            return
+        try:
+            if self._path.accept(records, decoded):
+                self._books.heard(time.time(), millis_behind_latest, self._path.frontier.accepted)
+        except Exception as error:  # noqa: BLE001 - the loop would only log it, and the batch be passed over
+            self._fail(error)
 
     def _stop(self) -> None:
         if self._bookkeeper is not None:

@@ -69,10 +69,10 @@ class RecordPath:
         """Skip, for each processor, what it had settled in an earlier tenure."""
         self._resume = {name: position.order() for name, position in settled.items()}
 
-    def accept(self, records: list[StreamRecord], decoded: list[Decoded]) -> None:
-        """Take a message's records, in stream order."""
+    def accept(self, records: list[StreamRecord], decoded: list[Decoded]) -> bool:
+        """Take a message's records, in stream order; False: stopping, nothing is taken any more."""
         if self._stopping:
-            return
+            return False
         first = self.frontier.accept(records)
         self._metrics.records_received.inc(len(records))
         tickets: list[Ticket] = []
@@ -89,6 +89,7 @@ class RecordPath:
             self._settle_for_all(of_other_tables, "skipped")
         for lanes in self.lanes:
             lanes.give(self._unsettled(lanes.name, tickets) if lanes.name in self._resume else tickets)
+        return True
 
     async def run(self) -> None:
         """Deliver until stopped."""

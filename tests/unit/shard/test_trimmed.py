@@ -9,15 +9,12 @@ from checkpoint.api import Answer
 from checkpoint.positions import Positions, ShardPosition
 from consumer.aws.client import Answer as Said
 from consumer.record import Position
-from consumer.settings.context import ShardContext, TableFacts
-from consumer.settings.model import Settings
 from consumer.shard.trimmed import TrimCheck
+from tests.support.context import APPLICATION, shard_context
 
 HOUR = 3_600.0
 NOW = 1_800_000_000.0
 SHARD = "shardId-000000000007"
-APPLICATION = "shop-orders"
-TABLE = TableFacts(name="orders", region="us-east-1", partition_key="id", key_types={"id": "S"})
 
 
 class Stream:
@@ -47,36 +44,11 @@ class Stream:
         return Said({"Records": [{"SequenceNumber": number} for number in left[:1]]}, None)
 
 
-def context(retention_hours: int) -> ShardContext:
-    settings = {
-        "application": APPLICATION,
-        "source": {"kinesis": {"stream": "orders-changes", "table": "orders"}},
-        "processors": [
-            {
-                "name": "view",
-                "projection": {"store": {"dynamodb": {"table": "view"}}, "key": {"id": "keys.id"}},
-            }
-        ],
-    }
-    return ShardContext(
-        settings=Settings.model_validate(settings),
-        worker_id="pod-0",
-        region="us-east-1",
-        endpoints=(),
-        source_table=TABLE,
-        source_readable=True,
-        targets={"view": TABLE},
-        stream_retention_hours=retention_hours,
-        first_start_at=NOW - 900 * HOUR,
-    )
-
-
 async def missing(
     stream: Stream, position: str | None, row: ShardPosition, retention_hours: int = 24
 ) -> str | None:
-    check = TrimCheck(
-        context(retention_hours), Positions(stream, APPLICATION), stream, stream, clock=lambda: NOW
-    )
+    context = shard_context(retention_hours=retention_hours, first_start_at=NOW - 900 * HOUR)
+    check = TrimCheck(context, Positions(stream, APPLICATION), stream, stream, clock=lambda: NOW)
     return await check.missing(SHARD, None if position is None else Position(position), row)
 
 

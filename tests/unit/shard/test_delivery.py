@@ -1,0 +1,110 @@
+"""The event loop's side of a shard: what goes wrong in it ends the process, and a stop is a stop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from consumer.aws.client import Answer
+from consumer.aws.clients import Clients
+from consumer.log import open_log
+from consumer.metrics import Metrics
+from consumer.processors.build import build_processor
+from consumer.shard.delivery import ShardDelivery
+from consumer.shard.path import Decoded, decode_all
+from consumer.shard.window import Window
+from consumer.status import status_directory
+from tests.support.changes import envelope, in_stream
+from tests.support.context import shard_context
+from tests.unit.shard.rig import HeldProcessor, Letters, make_path
+
+SHARD = "shardId-000000000000"
+RECORDS = [
+    in_stream(envelope("INSERT", {"id": {"S": item}}, 1, new={"id": {"S": item}}), number)
+    for number, item in enumerate("ab", 1)
+]
+
+
+class EmptyAws:
+    """An account without a row: whatever is read is not there, whatever is written is taken."""
+
+    def __init__(self) -> None:
+        self.is_there = asyncio.Event()
+        self.is_there.set()
+
+    def client(self, _service: str, _region: str) -> "EmptyAws":
+        return self
+
+    async def call(
+        self, _operation: str, _request: Mapping[str, Any] | bytes, *, expect: tuple[str, ...] = ()
+    ) -> Answer:
+        del expect
+        await self.is_there.wait()
+        return Answer({}, None)
+
+
+@asynccontextmanager
+async def delivery_of(aws: EmptyAws, run_directory: Path) -> AsyncIterator[ShardDelivery]:
+    status_directory(run_directory).mkdir()
+    delivery = ShardDelivery(
+        shard_context(),
+        cast("Clients", aws),
+        Metrics(CollectorRegistry()),
+        run_directory,
+        open_log(BytesIO()),
+        build_processor,
+    )
+    before = asyncio.all_tasks()
+    try:
+        yield delivery
+    finally:
+        ours = asyncio.all_tasks() - before
+        for task in ours:
+            task.cancel()
+        await asyncio.gather(*ours, return_exceptions=True)
+
+
+async def begun(delivery: ShardDelivery) -> None:
+    while not delivery.is_started:  # noqa: ASYNC110 - set for another thread, which is told by a pipe
+        await asyncio.sleep(0.001)
+
+
+async def test_a_batch_that_can_t_be_taken_ends_the_process_instead_of_being_passed_over(
+    tmp_path: Path,
+) -> None:
+    async with asyncio.timeout(20), delivery_of(EmptyAws(), tmp_path) as delivery:
+        delivery.begin(SHARD, None)
+        await begun(delivery)
+        nonsense = cast("list[Decoded]", [None, None])
+        delivery.accept(RECORDS, nonsense, 0)
+        with pytest.raises(AttributeError):
+            await delivery.failed
+
+
+async def test_a_shard_that_is_stopped_while_it_begins_does_not_run(tmp_path: Path) -> None:
+    aws = EmptyAws()
+    aws.is_there.clear()
+    async with asyncio.timeout(20), delivery_of(aws, tmp_path) as delivery:
+        delivery.begin(SHARD, None)
+        await asyncio.sleep(0)
+        delivery.drain()
+        assert delivery.is_drained
+        aws.is_there.set()
+        await begun(delivery)
+        delivery.accept(RECORDS, decode_all(RECORDS), 0)
+        await asyncio.sleep(0.01)
+        assert delivery.place is None
+
+
+async def test_a_path_that_is_stopped_says_that_it_takes_nothing() -> None:
+    window = Window(records=10, size=1_000)
+    path = make_path({"view": HeldProcessor()}, window, Letters())
+    assert path.accept(RECORDS, decode_all(RECORDS))
+    path.stop()
+    assert not path.accept(RECORDS, decode_all(RECORDS))
+    assert path.frontier.accepted == len(RECORDS)
