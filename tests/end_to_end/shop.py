@@ -25,12 +25,14 @@ class Shop:
         written: how many writes have come back, so that as many records are in the stream.
     """
 
-    def __init__(self, stage: Stage, *, items: int = 200, seed: int = 1, padding: int = 200) -> None:
-        """`padding`: bytes that are in every item besides."""
+    def __init__(
+        self, stage: Stage, name: str = "item", *, items: int = 200, seed: int = 1, padding: int = 200
+    ) -> None:
+        """`name` begins the items' keys, another for each shop; `padding`: bytes in every item besides."""
         self.written = 0
         self._stage = stage
         self._random = random.Random(seed)
-        self._idle = [f"item-{number:05d}" for number in range(items)]
+        self._idle = [f"{name}-{number:05d}" for number in range(items)]
         self._there: set[str] = set()
         self._padding = "x" * padding
         self._turns = 0

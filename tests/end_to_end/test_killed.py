@@ -1,10 +1,12 @@
 """SIGKILL, under load, of each process there is: nothing lost, nothing back, and no help from outside."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from sandbox.faults.fault import Fault
 from tests.end_to_end.harness import Service, sigkill
 from tests.end_to_end.shop import Shop
 from tests.end_to_end.stage import Stage
@@ -18,7 +20,29 @@ from tests.end_to_end.truth import (
 )
 from tests.integration.streams import FIRST_SHARD
 
-RATE = 100
+RATE = 60
+
+
+SLOW_SECONDS = 0.1
+"""What a write to the read model takes under load: whenever a process is killed, much is under way."""
+
+
+class Load:
+    """Two shops: a loss stays visible where no item is written often, and what comes back where all are."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.once, self.often = Shop(stage, "once", items=10_000), Shop(stage, "often", items=50)
+        self._slow = Fault("delay", "dynamodb", "PutItem", stage.view, delay_seconds=SLOW_SECONDS)
+        self._faults = stage.sandbox.faults
+
+    @property
+    def written(self) -> int:
+        return self.once.written + self.often.written
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        with self._faults.applied(self._slow), self.once.writing(RATE), self.often.writing(RATE):
+            yield
 
 
 def the_daemon(service: Service) -> int | None:
@@ -33,18 +57,18 @@ def a_shard_process(service: Service) -> int | None:
 def test_the_service_goes_on_by_itself_under_the_same_name_when_one_of_its_processes_is_killed(
     stage: Stage, victim: Callable[[Service], int | None]
 ) -> None:
-    shop = Shop(stage)
+    load = Load(stage)
     with Service(stage) as service:
-        with shop.writing(RATE):
-            service.wait_until_settled(2 * RATE)
+        with load.writing():
+            service.wait_until_settled(4 * RATE)
             before, pid = service.family(), victim(service)
             assert pid is not None
             sigkill(pid)
             service.wait_until(lambda: service.restarts() == 1, "the daemon is started again")
             service.wait_until_at_work()
             assert set(owners(stage).values()) == {service.worker_id}
-            service.wait_until_settled(service.settled() + 2 * RATE)
-        wait_until_checkpointed(stage, records=shop.written)
+            service.wait_until_settled(service.settled() + 4 * RATE)
+        wait_until_checkpointed(stage, records=load.written)
 
         assert_read_model_equals_source(stage)
         assert read_model(stage).tombstones
@@ -57,18 +81,18 @@ def test_the_service_goes_on_by_itself_under_the_same_name_when_one_of_its_proce
 
 
 def test_a_killed_pod_leaves_no_process_and_its_successor_of_the_same_name_goes_on(stage: Stage) -> None:
-    shop = Shop(stage)
-    with Service(stage) as service, shop.writing(RATE):
-        service.wait_until_settled(2 * RATE)
+    load = Load(stage)
+    with Service(stage) as service, load.writing():
+        service.wait_until_settled(4 * RATE)
         assert len(service.family()) >= 3  # the JVM and two shard processes
         service.kill()
         assert service.survivors() == []
     reached = checkpoints(stage)
 
     with Service(stage) as service:
-        with shop.writing(RATE):
-            service.wait_until_settled(2 * RATE)
-        wait_until_checkpointed(stage, records=shop.written)
+        with load.writing():
+            service.wait_until_settled(4 * RATE)
+        wait_until_checkpointed(stage, records=load.written)
         assert set(owners(stage).values()) == {service.worker_id}
         assert_read_model_equals_source(stage)
         assert read_model(stage).tombstones
