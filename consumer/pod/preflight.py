@@ -75,6 +75,7 @@ async def inspect(settings: Settings, clients: Clients, region: str) -> Inspecti
         for processor in settings.processors:
             if processor.name in targets:
                 _check_target(processor, table, targets[processor.name], findings)
+    _check_homes(targets, findings)
     if findings.problems or table is None or retention is None:
         raise SettingsError("\n".join(findings.problems))
     _warn_of_grace(settings, findings)
@@ -239,6 +240,18 @@ def _check_target(processor: Processor, source: TableFacts, target: TableFacts, 
             f"{where}.store: table {target.name!r} has no TTL, so that the tombstones of deleted items stay"
             " for ever; enable TTL on an attribute that the rows don't use"
         )
+
+
+def _check_homes(targets: Mapping[str, TableFacts], findings: _Findings) -> None:
+    """A table holds one row an item, and the gate lets each change in once: by whoever comes first."""
+    owners: dict[tuple[str, str], str] = {}
+    for name, target in targets.items():
+        owner = owners.setdefault((target.name, target.region), name)
+        if owner != name:
+            findings.problems.append(
+                f"processors.{name}.projection.store: processor {owner!r} writes to table {target.name!r}"
+                " already, and each would undo what the other did; name another table"
+            )
 
 
 def _check_key_type(where: str, text: str, source: TableFacts, target_type: str, findings: _Findings) -> None:

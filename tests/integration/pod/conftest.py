@@ -37,13 +37,17 @@ class Shop:
         return f"{self.prefix}-view"
 
     def settings(self, *names: str, **changes: Any) -> Settings:  # noqa: ANN401 - what a YAML file may hold
-        projection = {"store": {"dynamodb": {"table": self.view}}, "key": {"id": "keys.id"}}
         document = {
             "application": self.prefix,
             "source": {"kinesis": {"stream": self.stream, "table": self.orders}},
-            "processors": [{"name": name, "projection": projection} for name in names or ("view",)],
+            "processors": [self.processor(name) for name in names or ("view",)],
         }
         return Settings.model_validate(document | changes)
+
+    def processor(self, name: str) -> dict[str, object]:
+        """A projection into a table of its name."""
+        store = {"dynamodb": {"table": f"{self.prefix}-{name}"}}
+        return {"name": name, "projection": {"store": store, "key": {"id": "keys.id"}}}
 
     def make_table(self, name: str, key: str = "id", kind: Any = "S") -> None:  # noqa: ANN401 - boto3's literal
         self.aws.dynamodb.create_table(

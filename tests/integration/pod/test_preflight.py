@@ -160,6 +160,19 @@ async def test_a_table_is_no_target_of_its_own_changes(shop: Shop, clients: Clie
     assert "is the source itself" in problem
 
 
+async def test_two_processors_may_not_share_a_table_for_each_would_undo_the_other(
+    shop: Shop, clients: Clients
+) -> None:
+    shop.make_all()
+    processors = [shop.processor("view"), {**shop.processor("view"), "name": "other"}]
+
+    (problem,) = await problems(shop, clients, processors=processors)
+
+    assert problem.startswith(
+        f"processors.other.projection.store: processor 'view' writes to table '{shop.view}'"
+    )
+
+
 async def test_a_grace_too_short_for_kcl_is_warned_of(shop: Shop, clients: Clients) -> None:
     shop.make_all()
 

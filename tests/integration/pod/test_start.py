@@ -82,6 +82,7 @@ async def test_a_processor_new_to_a_running_application_is_refused_with_the_way_
     shop: Shop, starter: Starter
 ) -> None:
     shop.make_all()
+    shop.make_table(f"{shop.prefix}-other")
     await starter.prepare(shop.settings("view"))
     await starter.checkpoint(shop.prefix)
 
@@ -105,6 +106,7 @@ async def test_a_processor_changed_on_a_running_application_is_refused(shop: Sho
 
 async def test_before_anything_is_settled_processors_may_change(shop: Shop, starter: Starter) -> None:
     shop.make_all()
+    shop.make_table(f"{shop.prefix}-other")
     await starter.prepare(shop.settings("view"))
     await starter.prepare(shop.settings("view", "other"))
 
@@ -115,13 +117,10 @@ async def test_before_anything_is_settled_processors_may_change(shop: Shop, star
 
 async def test_start_here_lets_a_new_processor_in(shop: Shop, starter: Starter) -> None:
     shop.make_all()
+    shop.make_table(f"{shop.prefix}-other")
     await starter.prepare(shop.settings("view"))
     await starter.checkpoint(shop.prefix)
-    projection = {"store": {"dynamodb": {"table": shop.view}}, "key": {"id": "keys.id"}}
-    processors = [
-        {"name": "view", "projection": projection},
-        {"name": "other", "projection": projection, "start_here": True},
-    ]
+    processors = [shop.processor("view"), {**shop.processor("other"), "start_here": True}]
 
     await starter.prepare(shop.settings(processors=processors))
 
