@@ -80,6 +80,7 @@ class Lanes:
         self._queues: list[deque[Ticket]] = [deque() for _ in range(policy.lanes)]
         self._filled = [asyncio.Event() for _ in range(policy.lanes)]
         self._stopping = asyncio.Event()
+        self._store_is_back = asyncio.Event()
 
     def give(self, tickets: Sequence[Ticket]) -> None:
         """Queue records, each in its item's lane."""
@@ -186,7 +187,10 @@ class Lanes:
 
     def _note(self, error: Unavailable | None) -> None:
         if error is None:
-            self.trouble.since = None
+            if self.trouble.since is not None:
+                self.trouble.since = None
+                self._store_is_back.set()  # the other lanes may have half a minute to sleep
+                self._store_is_back = asyncio.Event()
             return
         self.trouble.last_error = f"{error.code}: {error}"
         if self.trouble.since is None:
@@ -194,13 +198,16 @@ class Lanes:
             self._tools.log.warning("waiting for a store", processor=self.name, error=self.trouble.last_error)
 
     async def _pause(self, seconds: float) -> None:
-        """Wait for the time or for the stop, whichever is first."""
-        sleeping = asyncio.ensure_future(self._tools.sleep(seconds))
-        stopping = asyncio.ensure_future(self._stopping.wait())
+        """Wait for the time, for the stop or for another lane to find the store back, whichever is first."""
+        waits = [
+            asyncio.ensure_future(self._tools.sleep(seconds)),
+            asyncio.ensure_future(self._stopping.wait()),
+            asyncio.ensure_future(self._store_is_back.wait()),
+        ]
         try:
-            await asyncio.wait((sleeping, stopping), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (sleeping, stopping):
+            for task in waits:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task

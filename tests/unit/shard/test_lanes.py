@@ -274,6 +274,26 @@ async def test_while_a_store_is_away_one_record_asks_for_all() -> None:
     assert bench.target.batches == [["a1", "b1", "c1", "d1"], ["a1"], ["a1"], ["a1"], ["b1", "c1", "d1"]]
 
 
+async def test_a_lane_that_finds_the_store_back_wakes_the_others() -> None:
+    records = changes(20)
+    lanes = {hash(record.item) % 8 for record in records}
+    asleep = 0
+
+    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
+        return [failed(AWAY) if asleep < len(lanes) else APPLIED] * len(records)
+
+    async def sleep(_: float) -> None:
+        nonlocal asleep
+        asleep += 1
+        if asleep < len(lanes):
+            await asyncio.Event().wait()  # for ever, if nobody wakes it
+
+    bench = Bench(process, lanes=8, sleep=sleep)
+    await bench.deliver(records)
+    assert asleep == len(lanes) > 1
+    assert set(bench.settled.values()) == {"applied"}
+
+
 async def test_a_person_can_see_since_when_and_why_a_processor_waits_until_it_goes_on() -> None:
     seen: list[tuple[float | None, str | None]] = []
     tries = 0
