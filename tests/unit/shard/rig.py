@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from io import BytesIO
+from itertools import count
 
 from prometheus_client import CollectorRegistry
 
@@ -19,6 +20,13 @@ from consumer.shard.window import Window
 from tests.support.changes import TABLE
 
 PATIENCE_SECONDS = 30.0
+LANES = 64
+
+
+def item(letter: str) -> str:
+    """An item with a lane of its own; text hashes differ from process to process, so it is looked for."""
+    names = (f"{letter}{number}" for number in count())
+    return next(name for name in names if hash(name) % LANES == ord(letter) % LANES)
 
 
 class Letters:
@@ -35,6 +43,7 @@ class HeldProcessor:
     """Applies a record once the test lets its item go."""
 
     def __init__(self) -> None:
+        self.begun = 0
         self.applied: list[ChangeRecord] = []
         self._let_go: dict[str, asyncio.Event] = {}
         self._all = False
@@ -45,29 +54,28 @@ class HeldProcessor:
 
     async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
         for record in records:
+            self.begun += 1
             if not self._all:
                 await self._event(record.item).wait()
             self.applied.append(record)
         return [APPLIED] * len(records)
 
-    def let_go(self, *items: str) -> None:
+    def let_go(self, *letters: str) -> None:
         """Let the records of these items through; none named: every record from now on."""
-        self._all = self._all or not items
-        for item in items or tuple(self._let_go):
-            self._event(item).set()
+        self._all = self._all or not letters
+        for name in [item(letter) for letter in letters] or tuple(self._let_go):
+            self._event(name).set()
 
-    def _event(self, item: str) -> asyncio.Event:
-        return self._let_go.setdefault(item, asyncio.Event())
+    def _event(self, name: str) -> asyncio.Event:
+        return self._let_go.setdefault(name, asyncio.Event())
 
 
-def make_path(
-    processors: dict[str, Processor], window: Window, dead_letters: Letters, *, lanes: int = 64
-) -> RecordPath:
+def make_path(processors: dict[str, Processor], window: Window, dead_letters: Letters) -> RecordPath:
     """A record path with one record a batch."""
 
     def make_lanes(name: str, settle: Settle) -> Lanes:
         tools = LaneTools(clock=lambda: 0.0, uniform=lambda: 0.0, log=open_log(BytesIO()))
-        policy = LanePolicy(lanes=lanes, batch_size=1)
+        policy = LanePolicy(lanes=LANES, batch_size=1)
         return Lanes(name, processors[name], policy, dead_letters, settle, tools)
 
     return RecordPath(

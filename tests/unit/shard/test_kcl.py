@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -73,9 +74,11 @@ def test_a_records_place_is_its_sequence_number_and_sub_sequence_number() -> Non
 
 
 def test_a_message_of_megabytes_comes_through_whole(script: ScriptedDaemon, daemon: Daemon) -> None:
-    large = [StreamRecord(bytes([number]) * 20_000, str(number)) for number in range(2)]
-    script.send(process_records(large))
+    large = [StreamRecord(bytes([number]) * 1_000_000, str(number)) for number in range(3)]
+    sending = threading.Thread(target=script.send, args=(process_records(large),))
+    sending.start()
     assert daemon.receive() == ProcessRecords(large, 0)
+    sending.join()
 
 
 @pytest.mark.parametrize(
