@@ -110,6 +110,18 @@ def test_a_condition_holds_by_jmespaths_own_idea_of_truth(value: dict[str, objec
     assert (desired is not None) is is_member
 
 
+@pytest.mark.parametrize(
+    ("event_name", "new"),
+    [pytest.param("REMOVE", None, id="deleted"), pytest.param("MODIFY", item(name={"S": "b"}), id="left")],
+)
+def test_an_old_image_that_nobody_can_judge_never_keeps_a_row_from_its_delete(
+    event_name: EventName, new: Image | None
+) -> None:
+    unjudgeable = item(name={"N": "1"})  # a number begins with nothing: the expression fails
+    after = mapping(when="starts_with(new.name, 'a')").after(change(event_name, new=new, old=unjudgeable))
+    assert as_tuple(after) == TOMBSTONE
+
+
 def test_a_condition_sees_the_keys_and_only_the_image_it_is_asked_about() -> None:
     by_key = mapping(when="keys.id == 'a' && new.id == keys.id && old == `null`")
     assert by_key.after(change("MODIFY", new=INSIDE, old=OUTSIDE)) is not None
