@@ -80,7 +80,7 @@ async def run(
             launch = write_plans(context, directory, os.environ, shard_module)
             pod.waiting_for = None
             guard = _guard(context, clients)
-            async with _housekeeping(directory, supervisor, guard, log):
+            async with _housekeeping(pod, guard, log):
                 is_clean = await supervisor.run(launch, partial(_release, guard))
             await _release(guard)
             return 0 if is_clean else 1
@@ -160,10 +160,8 @@ def _guard(context: ShardContext, clients: Clients) -> LeaderLockGuard:
 
 
 @asynccontextmanager
-async def _housekeeping(
-    directory: Path, supervisor: Supervisor, guard: LeaderLockGuard, log: Logger
-) -> AsyncIterator[None]:
-    keeping = asyncio.create_task(keep_house(directory, supervisor, guard, log))
+async def _housekeeping(pod: Pod, guard: LeaderLockGuard, log: Logger) -> AsyncIterator[None]:
+    keeping = asyncio.create_task(keep_house(pod, guard, log))
     try:
         yield
     finally:

@@ -32,7 +32,11 @@ _UNAVAILABLE = 503
 
 @dataclass(slots=True)
 class Pod:
-    """What the endpoints tell of; `waiting_for` is the reason why the daemon can't be started yet."""
+    """What the endpoints tell of.
+
+    `waiting_for` is the reason why the daemon can't be started yet, `leases_unreachable` why KCL's tables
+    can't be asked now.
+    """
 
     application: str
     worker_id: str
@@ -42,6 +46,7 @@ class Pod:
     started_at: float
     clock: Callable[[], float] = time.time
     waiting_for: str | None = "the settings are being checked against AWS"
+    leases_unreachable: str | None = None
 
     def report(self) -> PodReport:
         """The pod now, for /status."""
@@ -58,7 +63,9 @@ class Pod:
             shards=shards,
             totals=report.totals(shards),
             lag_seconds=report.largest_lag(shards),
-            problems=report.problems(daemon, shards, self.waiting_for, now),
+            problems=report.problems(
+                daemon, shards, self.waiting_for, now, leases_unreachable=self.leases_unreachable
+            ),
         )
 
     def health_problems(self) -> list[str]:

@@ -81,14 +81,27 @@ def largest_lag(shards: Sequence[ShardStatus]) -> float | None:
 
 
 def problems(
-    daemon: DaemonStatus, shards: Sequence[ShardStatus], waiting_for: str | None, now: float
+    daemon: DaemonStatus,
+    shards: Sequence[ShardStatus],
+    waiting_for: str | None,
+    now: float,
+    *,
+    leases_unreachable: str | None = None,
 ) -> list[str]:
-    """Everything that is not well, unhealthy or not, in sentences for people."""
+    """Everything that is not well, unhealthy or not, in sentences for people.
+
+    `leases_unreachable`: why KCL's tables can't be asked; a shard let go of for it is in no other sentence.
+    """
     found = health_problems(daemon, shards, now)
     if waiting_for is not None:
         found.append(f"not started yet: {waiting_for}")
     if daemon.state == "restarting":
         found.append(f"the KCL daemon died ({daemon.last_exit}) and is being started again")
+    if leases_unreachable is not None:
+        found.append(
+            f"KCL's tables can't be reached ({leases_unreachable}): leases that can't be renewed are let go"
+            " of, and taken again by themselves once they can"
+        )
     for shard in shards:
         if not _is_silent(shard, now):
             found.extend(f"{shard.shard_id}: {sentence}" for sentence in _troubles(shard, now))
@@ -102,7 +115,7 @@ def _troubles(shard: ShardStatus, now: float) -> list[str]:
         for processor in shard.processors
         if processor.unavailable_since is not None
     ]
-    if shard.message is not None:
+    if shard.message is not None and not sentences:
         sentences.append(shard.message)
     elif shard.state == "parked":
         sentences.append(

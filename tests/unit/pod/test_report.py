@@ -73,6 +73,21 @@ def test_a_store_that_does_not_answer_is_named_with_its_error_and_what_will_happ
     assert "by itself" in sentence
 
 
+def test_a_wait_for_a_store_is_told_once() -> None:
+    processor = ProcessorStatus("view", 0, {}, unavailable_since=NOW - 20, last_error="ThrottlingException")
+    waiting = make_shard(
+        "s-1", state="waiting", processors=(processor,), message="view waits: ThrottlingException"
+    )
+
+    assert len(problems(RUNNING, [waiting], None, NOW)) == 1
+
+
+def test_a_pod_that_lost_its_leases_because_it_cannot_renew_them_says_so() -> None:
+    (sentence,) = problems(RUNNING, [], None, NOW, leases_unreachable="Http503")
+
+    assert sentence.startswith("KCL's tables can't be reached (Http503)")
+
+
 def test_a_parked_shard_says_itself_what_to_do() -> None:
     parked = make_shard("s-1", state="parked", message="records may be missing; set on_trimmed: continue")
 
