@@ -97,6 +97,15 @@ class FileDeadLetters:
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
+        self._keep_the_name()
+
+    def _keep_the_name(self) -> None:
+        """A new file is lost with the machine until its directory is written through too (fsync(2))."""
+        directory = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
 
     def _ends_with_newline(self) -> bool:
         with self._path.open("rb") as file:

@@ -1,5 +1,7 @@
 import asyncio
 import base64
+import os
+import stat
 from pathlib import Path
 
 import orjson
@@ -129,3 +131,18 @@ async def test_processors_that_name_one_file_share_its_writer_and_others_have_th
     assert not (tmp_path / f"a.{SHARD}.jsonl").exists()
     with pytest.raises(Unavailable, match="no dead letter is configured"):
         await places.of(Delivery()).write(letter())
+
+
+async def test_a_letter_is_written_through_to_the_disk_with_the_name_of_its_file(
+    monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    kinds: list[bool] = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        kinds.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    await letters(path).write(letter())
+    assert kinds == [False, True]
