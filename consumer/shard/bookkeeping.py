@@ -18,7 +18,7 @@ from consumer.shard.path import RecordPath
 from consumer.shard.window import Window
 from consumer.status import ProcessorStatus, ShardState, ShardStatus, write_status
 
-_TICK_SECONDS = 1.0
+TICK_SECONDS = 1.0
 _CAUGHT_UP_EVERY_SECONDS = 60.0
 """How stale `caught_up_at` may be on an idle stream; retention is a day at least."""
 
@@ -107,17 +107,20 @@ class Bookkeeper:
         self.state: ShardState = "running"
 
     async def run(self) -> None:
-        """Tick for ever."""
-        next_positions = 0.0
+        """Tick for ever, also while the positions can't be written: who waits for a store is alive."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._write_for_ever())
+            while True:
+                self.tick(time.time())
+                await asyncio.sleep(TICK_SECONDS)
+
+    async def _write_for_ever(self) -> None:
         while True:
-            self.tick(time.time())
-            if time.monotonic() >= next_positions:
-                next_positions = time.monotonic() + self._context.settings.checkpoint_interval
-                try:
-                    await self.write_positions()
-                except Unavailable as error:
-                    self._log.warning("the positions can't be written now", error=str(error))
-            await asyncio.sleep(_TICK_SECONDS)
+            try:
+                await self.write_positions()
+            except Unavailable as error:
+                self._log.warning("the positions can't be written now", error=str(error))
+            await asyncio.sleep(self._context.settings.checkpoint_interval)
 
     def tick(self, now: float) -> None:
         """Bring the status file and the gauges up to date."""

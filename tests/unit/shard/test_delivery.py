@@ -15,10 +15,11 @@ from consumer.aws.clients import Clients
 from consumer.log import open_log
 from consumer.metrics import Metrics
 from consumer.processors.build import build_processor
+from consumer.shard import bookkeeping
 from consumer.shard.delivery import ShardDelivery
 from consumer.shard.path import Decoded, decode_all
 from consumer.shard.window import Window
-from consumer.status import status_directory
+from consumer.status import read_statuses, status_directory
 from tests.support.changes import envelope, in_stream
 from tests.support.context import shard_context
 from tests.unit.shard.rig import HeldProcessor, Letters, make_path
@@ -36,15 +37,18 @@ class EmptyAws:
     def __init__(self) -> None:
         self.is_there = asyncio.Event()
         self.is_there.set()
+        self.hangs_at: str | None = None
 
     def client(self, _service: str, _region: str) -> "EmptyAws":
         return self
 
     async def call(
-        self, _operation: str, _request: Mapping[str, Any] | bytes, *, expect: tuple[str, ...] = ()
+        self, operation: str, _request: Mapping[str, Any] | bytes, *, expect: tuple[str, ...] = ()
     ) -> Answer:
         del expect
         await self.is_there.wait()
+        if operation == self.hangs_at:
+            await asyncio.Event().wait()
         return Answer({}, None)
 
 
@@ -74,6 +78,11 @@ async def begun(delivery: ShardDelivery) -> None:
         await asyncio.sleep(0.001)
 
 
+def ticked_at(run_directory: Path) -> float | None:
+    """When the shard process last wrote its status, Unix seconds."""
+    return next((status.ticked_at for status in read_statuses(run_directory)), None)
+
+
 async def test_a_batch_that_can_t_be_taken_ends_the_process_instead_of_being_passed_over(
     tmp_path: Path,
 ) -> None:
@@ -99,6 +108,20 @@ async def test_a_shard_that_is_stopped_while_it_begins_does_not_run(tmp_path: Pa
         delivery.accept(RECORDS, decode_all(RECORDS), 0)
         await asyncio.sleep(0.01)
         assert delivery.place is None
+
+
+async def test_a_shard_says_that_it_lives_while_its_positions_can_t_be_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(bookkeeping, "TICK_SECONDS", 0.001)
+    aws = EmptyAws()
+    aws.hangs_at = "PutItem"
+    async with asyncio.timeout(20), delivery_of(aws, tmp_path) as delivery:
+        delivery.begin(SHARD, None)
+        seen: set[float | None] = set()
+        while len(seen) < 4:
+            await asyncio.sleep(0.001)
+            seen.add(ticked_at(tmp_path))
 
 
 async def test_a_path_that_is_stopped_says_that_it_takes_nothing() -> None:
