@@ -5,9 +5,12 @@
               older: apply           |
                                      equal, same digest: stale (a duplicate)
                                      equal, other digest: a tie; only the source item itself can tell
+                                     equal, same digest, row's clock finer: a tie too (below)
                                      the row is newer: stale (late, or replayed)
 
 Versions of different granularity are compared by the coarser clock, here and in the store's condition alike.
+A row of a finer clock than its duplicate takes on the duplicate's clock, by way of a tie: else a change of the
+same tick that came before the duplicate, but is late, would be taken for newer than the row.
 A tie is never settled by the records alone: every such rule tried resurrects a deleted item in some history.
 """
 
@@ -40,7 +43,8 @@ def judge(row: Stamp | None, change: Stamp) -> Verdict:
     came = change.version.floor(row.version.granularity)
     if held < came:
         return Verdict.NEWER
-    if held > came or row.digest == change.digest:
+    is_finer = row.version.granularity < change.version.granularity
+    if held > came or (row.digest == change.digest and not is_finer):
         return Verdict.STALE
     return Verdict.TIE
 

@@ -48,7 +48,8 @@ def versions() -> list[Version]:
         pytest.param((1_000, MS, "a"), (2_000, US, "b"), Verdict.NEWER, id="after the row's millisecond"),
         pytest.param((1_000, MS, "a"), (999, US, "b"), Verdict.STALE, id="before the row's millisecond"),
         pytest.param((1_000_000, S, "a"), (1_999_000, MS, "b"), Verdict.TIE, id="within the row's second"),
-        pytest.param((1_999_999, US, "a"), (1_000_000, S, "a"), Verdict.STALE, id="same image, coarser"),
+        pytest.param((1_000, MS, "a"), (1_999, US, "a"), Verdict.STALE, id="same image, finer change"),
+        pytest.param((1_500, US, "a"), (1_000, MS, "a"), Verdict.TIE, id="same image, finer row"),
     ],
 )
 def test_the_gate_judges(
