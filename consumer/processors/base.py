@@ -51,5 +51,8 @@ class Processor(Protocol):
 
 def fingerprint(processor: ProcessorSettings) -> str:
     """16 hexadecimal digits of the settings that decide what the target holds: another asks for a rebuild."""
-    effect = processor.model_dump(mode="json", include={"projection"}, exclude={"projection": {"adopt"}})
+    # Without defaults, lest a setting that a later version adds changes every fingerprint there is.
+    effect = processor.model_dump(
+        mode="json", include={"projection"}, exclude={"projection": {"adopt"}}, exclude_defaults=True
+    )
     return hashlib.blake2b(orjson.dumps(effect, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
