@@ -9,7 +9,7 @@ name, and a shard's series go with its lease.
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -52,6 +52,7 @@ _SETTLE_SECONDS = (
     120.0,
     300.0,
 )
+_LAG_HELP = "Age of the oldest unsettled record, or how far behind the stream's end KCL reads."
 _GAUGE_FILE = re.compile(r"gauge_live[a-z]*_(\d+)\.db")
 
 
@@ -107,9 +108,7 @@ class Metrics:
             labelnames=["action"],
         )
 
-        self.lag_seconds = gauge(
-            "lag_seconds", "Age of the oldest unsettled record, or how far behind the stream's end KCL reads."
-        )
+        self.lag_seconds = gauge("lag_seconds", _LAG_HELP)
         self.retention_used_ratio = gauge(
             "retention_used_ratio", "Lag as a part of the stream's retention; 1 is loss."
         )
@@ -121,11 +120,19 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class PodMetrics:
-    """What the pod itself reports: plain figures, so that the environment can't turn them into files."""
+    """What the pod itself reports: plain figures, so that the environment can't turn them into files.
+
+    Attributes:
+        daemon_restarts: since the pod's start.
+        shards_owned: shard processes alive now.
+        version: Tidemark's.
+        lags: seconds by shard, of shards no process is left to report.
+    """
 
     daemon_restarts: int
     shards_owned: int
     version: str
+    lags: Mapping[str, float] = field(default_factory=dict)
 
     def collect(self) -> Iterator[Metric]:
         """The figures as prometheus_client wants them of a collector."""
@@ -142,6 +149,27 @@ class PodMetrics:
         )
         build.add_metric([self.version], 1)
         yield build
+        lags = GaugeMetricFamily("tidemark_lag_seconds", _LAG_HELP, labels=["shard"])
+        for shard, lag in self.lags.items():
+            lags.add_metric([shard], lag)
+        yield lags
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # the registry wants it hashable, a mapping of lags is not
+class _Merged:
+    """The shard processes' figures and the pod's, each name once, as the format demands."""
+
+    shards: MultiProcessCollector
+    pod: PodMetrics
+
+    def collect(self) -> Iterator[Metric]:
+        families: dict[str, Metric] = {family.name: family for family in self.shards.collect()}  # type: ignore[no-untyped-call]  # untyped in the library
+        for family in self.pod.collect():
+            if family.name in families:
+                families[family.name].samples += family.samples
+            else:
+                families[family.name] = family
+        yield from families.values()
 
 
 def observe_counted(histogram: Histogram, counts: Mapping[float, int]) -> None:
@@ -161,8 +189,8 @@ def expose(run_directory: Path, pod: PodMetrics) -> bytes:
     """All figures of the pod and its shard processes, in Prometheus' text format 0.0.4."""
     registry = CollectorRegistry()
     directory = str(metrics_directory(run_directory))
-    MultiProcessCollector(registry, path=directory)  # type: ignore[no-untyped-call]  # untyped in the library
-    registry.register(pod)
+    shards = MultiProcessCollector(None, path=directory)  # type: ignore[no-untyped-call]  # untyped in the library
+    registry.register(_Merged(shards, pod))
     return generate_latest(registry)
 
 

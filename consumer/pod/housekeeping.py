@@ -7,7 +7,7 @@ from consumer.errors import Unavailable
 from consumer.log import Logger
 from consumer.metrics import forget_dead_processes
 from consumer.pod.ops import Pod
-from consumer.status import is_alive
+from consumer.status import is_alive, read_statuses
 
 INTERVAL_SECONDS = 3.0
 
@@ -19,12 +19,12 @@ async def keep_house(pod: Pod, guard: LeaderLockGuard, log: Logger) -> None:
         try:
             report = await guard.step(daemon_alive=pod.supervisor.status.pid is not None)
         except Unavailable as error:
-            pod.leases_unreachable = str(error)
+            pod.adrift.look(read_statuses(pod.run_directory), str(error))
             log.warning("the leader's lock could not be looked at", error=str(error))
         except Exception:  # a guard that fails is no reason to stop the pod
             log.exception("the leader's lock could not be looked at")
         else:
-            pod.leases_unreachable = None
+            pod.adrift.look(read_statuses(pod.run_directory), None)
             if report.deleted:
                 log.warning("deleted the lock of a leader that is gone", leader=report.owner)
         await asyncio.sleep(INTERVAL_SECONDS)

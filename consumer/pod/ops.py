@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -22,6 +22,7 @@ from starlette.routing import Route
 from consumer.errors import SettingsError
 from consumer.metrics import CONTENT_TYPE, PodMetrics, expose
 from consumer.pod import report
+from consumer.pod.adrift import Adrift
 from consumer.pod.page import render
 from consumer.pod.report import PodReport
 from consumer.pod.supervisor import Supervisor
@@ -32,11 +33,7 @@ _UNAVAILABLE = 503
 
 @dataclass(slots=True)
 class Pod:
-    """What the endpoints tell of.
-
-    `waiting_for` is the reason why the daemon can't be started yet, `leases_unreachable` why KCL's tables
-    can't be asked now.
-    """
+    """What the endpoints tell of; `waiting_for` is the reason why the daemon can't be started yet."""
 
     application: str
     worker_id: str
@@ -46,7 +43,7 @@ class Pod:
     started_at: float
     clock: Callable[[], float] = time.time
     waiting_for: str | None = "the settings are being checked against AWS"
-    leases_unreachable: str | None = None
+    adrift: Adrift = field(default_factory=Adrift)
 
     def report(self) -> PodReport:
         """The pod now, for /status."""
@@ -62,10 +59,8 @@ class Pod:
             daemon=daemon,
             shards=shards,
             totals=report.totals(shards),
-            lag_seconds=report.largest_lag(shards),
-            problems=report.problems(
-                daemon, shards, self.waiting_for, now, leases_unreachable=self.leases_unreachable
-            ),
+            lag_seconds=report.largest_lag(shards, self.adrift.lags(shards, now)),
+            problems=report.problems(daemon, shards, self.waiting_for, now, adrift=self.adrift),
         )
 
     def health_problems(self) -> list[str]:
@@ -74,10 +69,12 @@ class Pod:
 
     def metrics(self) -> bytes:
         """Prometheus' text format."""
+        shards = read_statuses(self.run_directory)
         own = PodMetrics(
             daemon_restarts=self.supervisor.status.restarts,
-            shards_owned=len(read_statuses(self.run_directory)),
+            shards_owned=len(shards),
             version=self.version,
+            lags=self.adrift.lags(shards, self.clock()),
         )
         return expose(self.run_directory, own)
 

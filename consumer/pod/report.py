@@ -1,10 +1,11 @@
 """What the pod says of itself at /status, and whether it is healthy. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from consumer.pod.adrift import Adrift
 from consumer.pod.supervisor import DaemonStatus
 from consumer.status import ShardStatus
 
@@ -75,9 +76,10 @@ def totals(shards: Sequence[ShardStatus]) -> Totals:
     )
 
 
-def largest_lag(shards: Sequence[ShardStatus]) -> float | None:
-    """Seconds; None where no shard knows its lag."""
-    return max((shard.lag_seconds for shard in shards if shard.lag_seconds is not None), default=None)
+def largest_lag(shards: Sequence[ShardStatus], adrift: Mapping[str, float]) -> float | None:
+    """Seconds, of shards with a process and those adrift; None where no shard knows its lag."""
+    known = [shard.lag_seconds for shard in shards if shard.lag_seconds is not None]
+    return max([*known, *adrift.values()], default=None)
 
 
 def problems(
@@ -86,22 +88,23 @@ def problems(
     waiting_for: str | None,
     now: float,
     *,
-    leases_unreachable: str | None = None,
+    adrift: Adrift,
 ) -> list[str]:
-    """Everything that is not well, unhealthy or not, in sentences for people.
-
-    `leases_unreachable`: why KCL's tables can't be asked; a shard let go of for it is in no other sentence.
-    """
+    """Everything that is not well, unhealthy or not, in sentences for people."""
     found = health_problems(daemon, shards, now)
     if waiting_for is not None:
         found.append(f"not started yet: {waiting_for}")
     if daemon.state == "restarting":
         found.append(f"the KCL daemon died ({daemon.last_exit}) and is being started again")
-    if leases_unreachable is not None:
+    if adrift.why is not None:
         found.append(
-            f"KCL's tables can't be reached ({leases_unreachable}): leases that can't be renewed are let go"
-            " of, and taken again by themselves once they can"
+            f"KCL's tables can't be reached ({adrift.why}): leases that can't be renewed are let go of,"
+            " and taken again by themselves once they can"
         )
+    found += [
+        f"{shard_id}: let go of, {lag:.0f} s behind by now"
+        for shard_id, lag in adrift.lags(shards, now).items()
+    ]
     for shard in shards:
         if not _is_silent(shard, now):
             found.extend(f"{shard.shard_id}: {sentence}" for sentence in _troubles(shard, now))

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,13 @@ def test_counters_of_a_dead_process_are_kept_and_its_gauges_go(run_directory: Pa
     assert after["tidemark_records_received_total", ()] == 10
     assert after["tidemark_records_settled_total", (("outcome", "applied"), ("processor", "view"))] == 8
     assert after["tidemark_arrival_to_settled_seconds_count", (("processor", "view"),)] == 2
+
+
+def test_a_lag_the_pod_tells_of_stands_beside_those_of_the_shard_processes(run_directory: Path) -> None:
+    with start_reporter(run_directory, "shard-0") as alive:
+        exposed = expose(run_directory, replace(POD, lags={"shard-1": 30.0}))
+        alive.communicate()
+
+    assert samples(exposed)["tidemark_lag_seconds", (("shard", "shard-0"),)] == 1.5
+    assert samples(exposed)["tidemark_lag_seconds", (("shard", "shard-1"),)] == 30.0
+    assert exposed.count(b"# TYPE tidemark_lag_seconds gauge") == 1

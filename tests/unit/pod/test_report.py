@@ -1,5 +1,6 @@
 import pytest
 
+from consumer.pod.adrift import Adrift
 from consumer.pod.report import health_problems, is_ready, largest_lag, problems, totals
 from consumer.pod.supervisor import DaemonState, DaemonStatus
 from consumer.status import ProcessorStatus
@@ -56,17 +57,19 @@ def test_totals_sum_the_shards_and_the_processors() -> None:
 
 
 def test_the_largest_lag_is_of_those_that_know_theirs() -> None:
-    assert largest_lag([make_shard(lag_seconds=None), make_shard(lag_seconds=3.0)]) == 3.0
-    assert largest_lag([make_shard(lag_seconds=None)]) is None
+    assert largest_lag([make_shard(lag_seconds=None), make_shard(lag_seconds=3.0)], {}) == 3.0
+    assert largest_lag([make_shard(lag_seconds=None)], {}) is None
 
 
 def test_a_pod_that_is_well_has_nothing_to_say() -> None:
-    assert problems(RUNNING, [make_shard()], None, NOW) == []
+    assert problems(RUNNING, [make_shard()], None, NOW, adrift=Adrift()) == []
 
 
 def test_a_store_that_does_not_answer_is_named_with_its_error_and_what_will_happen() -> None:
     processor = ProcessorStatus("view", 0, {}, unavailable_since=NOW - 20, last_error="ThrottlingException")
-    (sentence,) = problems(RUNNING, [make_shard("s-1", state="waiting", processors=(processor,))], None, NOW)
+    (sentence,) = problems(
+        RUNNING, [make_shard("s-1", state="waiting", processors=(processor,))], None, NOW, adrift=Adrift()
+    )
 
     assert sentence.startswith("s-1: view has waited 20 s")
     assert "ThrottlingException" in sentence
@@ -79,25 +82,32 @@ def test_a_wait_for_a_store_is_told_once() -> None:
         "s-1", state="waiting", processors=(processor,), message="view waits: ThrottlingException"
     )
 
-    assert len(problems(RUNNING, [waiting], None, NOW)) == 1
+    assert len(problems(RUNNING, [waiting], None, NOW, adrift=Adrift())) == 1
 
 
-def test_a_pod_that_lost_its_leases_because_it_cannot_renew_them_says_so() -> None:
-    (sentence,) = problems(RUNNING, [], None, NOW, leases_unreachable="Http503")
+def test_shards_a_pod_let_go_of_because_it_cannot_renew_are_told_of_in_the_lag() -> None:
+    adrift = Adrift()
+    adrift.look([make_shard("s-1", lag_seconds=2.0, ticked_at=NOW - 10), make_shard("s-2")], "Http503")
+    alive = [make_shard("s-2")]
 
-    assert sentence.startswith("KCL's tables can't be reached (Http503)")
+    tables, shard = problems(RUNNING, alive, None, NOW, adrift=adrift)
+    assert tables.startswith("KCL's tables can't be reached (Http503)")
+    assert shard == "s-1: let go of, 12 s behind by now"
+    assert largest_lag(alive, adrift.lags(alive, NOW)) == 12.0
 
 
 def test_a_parked_shard_says_itself_what_to_do() -> None:
     parked = make_shard("s-1", state="parked", message="records may be missing; set on_trimmed: continue")
 
-    assert problems(RUNNING, [parked], None, NOW) == ["s-1: records may be missing; set on_trimmed: continue"]
+    assert problems(RUNNING, [parked], None, NOW, adrift=Adrift()) == [
+        "s-1: records may be missing; set on_trimmed: continue"
+    ]
 
 
 def test_a_daemon_that_died_and_a_start_that_waits_are_told() -> None:
     died = DaemonStatus("restarting", restarts=1, last_exit="killed by SIGKILL")
 
-    assert "killed by SIGKILL" in problems(died, [], None, NOW)[0]
-    assert problems(DaemonStatus("starting"), [], "AWS can't be asked", NOW) == [
+    assert "killed by SIGKILL" in problems(died, [], None, NOW, adrift=Adrift())[0]
+    assert problems(DaemonStatus("starting"), [], "AWS can't be asked", NOW, adrift=Adrift()) == [
         "not started yet: AWS can't be asked"
     ]
