@@ -27,6 +27,7 @@ RATE = 100
 FEW_ITEMS = 20
 """So few that each is written several times within a tick of the coarse clock."""
 
+LATE_SHARE, LATE_SECONDS = 0.3, 1.0
 TURNS = 3
 BACK_AGAIN = tuple(f"back-again-{turn}" for turn in range(TURNS))
 GONE_AGAIN = tuple(f"gone-again-{turn}" for turn in range(TURNS))
@@ -43,20 +44,21 @@ def test_the_read_model_is_exact_whatever_comes_twice_out_of_order_or_with_one_s
     shop = Shop(stage, items=FEW_ITEMS)
     with Service(stage) as service:
         service.wait_until_at_work()
-        with sandbox.faults.applied(*disorder(stage, tick_seconds)), shop.writing(RATE):
-            for turn in range(TURNS):
-                insert_remove_and_insert(stage, turn)
-                service.wait_until_settled(4 * RATE * (turn + 1))
-        wait_until_checkpointed(stage, records=2 * (shop.written + TURNS * WRITES_A_TURN))
+        with sandbox.faults.applied(*disorder(stage, tick_seconds)) as (*_, late):
+            with shop.writing(RATE):
+                for turn in range(TURNS):
+                    insert_remove_and_insert(stage, turn)
+                    service.wait_until_settled(4 * RATE * (turn + 1))
+            repeats = sandbox.faults.strikes(late)
+        wait_until_checkpointed(stage, records=2 * (shop.written + TURNS * WRITES_A_TURN) + repeats)
 
         assert_read_model_equals_source(stage)
         model = read_model(stage)
         assert set(BACK_AGAIN) <= model.rows.keys()
         assert set(GONE_AGAIN) <= model.tombstones
         changes = changes_by_item(stage)
-        assert set(
-            Counter(change["eventID"] for of_item in changes.values() for change in of_item).values()
-        ) == {2}
+        times_seen = Counter(change["eventID"] for of_item in changes.values() for change in of_item)
+        assert set(times_seen.values()) == {2, 3}
         assert any(is_out_of_order(of_item) for of_item in changes.values())
         lived_twice_in_a_tick = any(lives_in_a_tick(changes[item]) == 2 for item in BACK_AGAIN)
         assert lived_twice_in_a_tick == (tick_seconds > 0)
@@ -65,11 +67,16 @@ def test_the_read_model_is_exact_whatever_comes_twice_out_of_order_or_with_one_s
 
 
 def disorder(stage: Stage, tick_seconds: float) -> list[Fault]:
-    """What strikes all records into the stage's stream; a tick of 0 leaves the clock as it is."""
+    """What strikes all records into the stage's stream, and last what some come late by once more.
+
+    In time, a repeat puts right again what went wrong; late, what is long over comes back. A tick of 0 leaves
+    the clock as it is.
+    """
     return [
         Fault("duplicate", "kinesis", resource=stage.stream),
         Fault("swap", "kinesis", resource=stage.stream),
         Fault("coarse_clock", "kinesis", resource=stage.stream, delay_seconds=tick_seconds),
+        Fault("duplicate", "kinesis", resource=stage.stream, rate=LATE_SHARE, delay_seconds=LATE_SECONDS),
     ]
 
 
