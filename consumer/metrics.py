@@ -157,18 +157,20 @@ class PodMetrics:
 
 @dataclass(frozen=True, slots=True, eq=False)  # the registry wants it hashable, a mapping of lags is not
 class _Merged:
-    """The shard processes' figures and the pod's, each name once, as the format demands."""
+    """The shard processes' figures and the pod's, each name and each series once, as the format demands.
+
+    A process that has just died may still be among the shard processes': its figure is the one told.
+    """
 
     shards: MultiProcessCollector
     pod: PodMetrics
 
     def collect(self) -> Iterator[Metric]:
         families: dict[str, Metric] = {family.name: family for family in self.shards.collect()}  # type: ignore[no-untyped-call]  # untyped in the library
-        for family in self.pod.collect():
-            if family.name in families:
-                families[family.name].samples += family.samples
-            else:
-                families[family.name] = family
+        for own in self.pod.collect():
+            family = families.setdefault(own.name, own)
+            told = [sample.labels for sample in family.samples]
+            family.samples += [sample for sample in own.samples if sample.labels not in told]
         yield from families.values()
 
 

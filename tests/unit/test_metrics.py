@@ -88,9 +88,10 @@ def test_counters_of_a_dead_process_are_kept_and_its_gauges_go(run_directory: Pa
 
 def test_a_lag_the_pod_tells_of_stands_beside_those_of_the_shard_processes(run_directory: Path) -> None:
     with start_reporter(run_directory, "shard-0") as alive:
-        exposed = expose(run_directory, replace(POD, lags={"shard-1": 30.0}))
+        exposed = expose(run_directory, replace(POD, lags={"shard-0": 29.0, "shard-1": 30.0}))
         alive.communicate()
 
     assert samples(exposed)["tidemark_lag_seconds", (("shard", "shard-0"),)] == 1.5
     assert samples(exposed)["tidemark_lag_seconds", (("shard", "shard-1"),)] == 30.0
     assert exposed.count(b"# TYPE tidemark_lag_seconds gauge") == 1
+    assert exposed.count(b'tidemark_lag_seconds{shard="shard-0"}') == 1
