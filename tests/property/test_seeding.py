@@ -131,7 +131,7 @@ def test_every_shard_of_the_start_position_is_leased_itself_or_through_an_ancest
 def test_a_shard_leased_beside_an_ancestor_that_holds_records_names_it_as_its_parent(
     history: tuple[Stream, list[tuple[int, Start, int]]],
 ) -> None:
-    """KCL then waits for it. One that a dead pod leased, and that was trimmed whole since, holds up nothing."""
+    """KCL then waits for it. One that a dead pod leased, and that was trimmed since, holds up nothing."""
     stream, runs = history
     leases = seeded(stream, runs)
     time, _, _ = runs[-1]
