@@ -9,8 +9,8 @@
                                      the row is newer: stale (late, or replayed)
 
 Versions of different granularity are compared by the coarser clock, here and in the store's condition alike.
-A row of a finer clock than its duplicate takes on the duplicate's clock, by way of a tie: else a change of the
-same tick that came before the duplicate, but is late, would be taken for newer than the row.
+A row of a finer clock than its duplicate takes on the duplicate's clock, by way of a tie: else a change of
+the same tick that came before the duplicate, but is late, would be taken for newer than the row.
 A tie is never settled by the records alone: every such rule tried resurrects a deleted item in some history.
 """
 
