@@ -12,7 +12,8 @@ from typer.core import TyperGroup
 from consumer.cli import app
 from consumer.errors import Rejected
 from consumer.expressions import Expression
-from consumer.pod.report import PodReport, totals
+from consumer.pod.adrift import Adrift
+from consumer.pod.report import PodReport, problems, totals
 from consumer.record import StreamRecord
 from consumer.settings.load import load_settings
 from consumer.shard.deadletter import DeadLetter, FileDeadLetters
@@ -71,13 +72,16 @@ def test_a_command_is_one_that_there_is(line: str) -> None:
         assert words[0] in {".", "export", "python"}
 
 
-def test_the_example_of_status_has_the_keys_of_the_real_one() -> None:
+def test_the_example_of_status_has_the_keys_of_the_real_one_and_says_what_it_would() -> None:
     (example,) = (json.loads(block.text) for block in blocks(OPERATE, "json", under="Status"))
 
     report = msgspec.convert(example, PodReport)
 
     assert json.loads(msgspec.json.encode(report)) == example
     assert report.totals == totals(report.shards)
+    assert report.problems == problems(
+        report.daemon, report.shards, report.waiting_for, report.now, adrift=Adrift()
+    )
 
 
 async def test_the_example_of_a_dead_letter_is_what_is_written(tmp_path: Path) -> None:
