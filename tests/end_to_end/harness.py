@@ -32,6 +32,8 @@ PATIENCE_SECONDS = 90.0
 
 _ANSWER_SECONDS = 5.0
 _TAIL_LINES = 60
+_LINE_WIDTH = 400
+"""The daemon writes a stack trace as one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,8 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            error.add_note(
-                f"The end of the log of {self.worker_id}:\n{chr(10).join(self.log()[-_TAIL_LINES:])}"
-            )
+            tail = [line[:_LINE_WIDTH] for line in self.log()[-_TAIL_LINES:]]
+            error.add_note("\n".join((f"The end of the log of {self.worker_id}:", *tail)))
         self.family()
         if self._process.poll() is None:
             self._process.kill()
