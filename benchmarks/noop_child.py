@@ -13,15 +13,9 @@ from consumer.shard.__main__ import main
 class Noop:
     """Applies everything to nothing."""
 
-    async def open(self) -> None:
-        """Nothing to make ready."""
-
     async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
         """Say that all is applied."""
         return [APPLIED] * len(records)
-
-    async def close(self) -> None:
-        """Nothing to let go of."""
 
 
 def _build(

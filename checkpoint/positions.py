@@ -127,11 +127,6 @@ class Positions:
         """
         await self._api.call("PutItem", {"TableName": self._table, "Item": _item(position)})
 
-    async def delete_shard(self, shard_id: str) -> None:
-        """Forget a shard that the stream and the lease table no longer have."""
-        key = {"key": {"S": _SHARD + shard_id}}
-        await self._api.call("DeleteItem", {"TableName": self._table, "Key": key})
-
 
 def changed_processors(known: Mapping[str, str] | None, fingerprints: Mapping[str, str]) -> ProcessorChanges:
     """Compare the fingerprints the application has run with to those of the settings; None: it never ran."""

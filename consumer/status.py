@@ -10,11 +10,12 @@ from typing import Literal
 
 import msgspec
 
-ShardState = Literal["running", "waiting", "parked", "draining"]
+ShardState = Literal["starting", "running", "waiting", "parked", "draining"]
 """What a shard is at.
 
-waiting: the window is full or a store is unavailable; parked: data was trimmed and the settings don't say to
-go on; draining: it begins nothing more, and lets go of the shard.
+starting: it asks where to begin, and whether the stream still holds that; waiting: the window is full or a
+store is unavailable; parked: data was trimmed and the settings don't say to go on; draining: it begins
+nothing more, and lets go of the shard.
 """
 
 
@@ -36,17 +37,17 @@ class ShardStatus(msgspec.Struct, frozen=True):
     state: ShardState
     ticked_at: float
     started_at: float
-    records_received: int
-    records_in_flight: int
-    bytes_in_flight: int
-    lag_seconds: float | None
+    records_received: int = 0
+    records_in_flight: int = 0
+    bytes_in_flight: int = 0
+    lag_seconds: float | None = None
     """Age of the oldest unsettled record (by arrival in the stream), or how far behind its end KCL reads.
 
     0 when caught up; None: not known yet.
     """
-    frontier: str | None
-    checkpoint: str | None
-    checkpointed_at: float | None
+    frontier: str | None = None
+    checkpoint: str | None = None
+    checkpointed_at: float | None = None
     processors: tuple[ProcessorStatus, ...] = ()
     message: str | None = None
     """For people: why it waits or is parked, and what to do."""
@@ -95,9 +96,9 @@ def forget_dead(run_directory: Path) -> list[str]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of ours with this id exists."""
+    """Whether a process of ours with this id exists; one that belongs to another user isn't ours."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
         return False
     return True

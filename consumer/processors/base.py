@@ -36,16 +36,8 @@ def failed(error: Rejected | Unavailable) -> Outcome:
 class Processor(Protocol):
     """Keeps one target true to the source."""
 
-    async def open(self) -> None:
-        """Make ready; raises Unavailable where its store can't be reached yet."""
-        ...
-
     async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
         """Carry out the records, an item's in the order given; one outcome per record, in the same order."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of what open took."""
         ...
 
 

@@ -7,6 +7,7 @@ threads are single values.
 """
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import Callable, Coroutine
@@ -26,13 +27,14 @@ from consumer.processors.build import BuildProcessor
 from consumer.record import Position, StreamRecord
 from consumer.settings.context import ShardContext
 from consumer.settings.model import Processor as ProcessorSettings
-from consumer.shard.bookkeeping import Bookkeeper, Books
+from consumer.shard.bookkeeping import TICK_SECONDS, Bookkeeper, Books
 from consumer.shard.deadletter import DeadLetterPlaces
 from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Settle
 from consumer.shard.path import Decoded, RecordPath
 from consumer.shard.retry import Backoff
 from consumer.shard.trimmed import TrimCheck, is_rewound
 from consumer.shard.window import Window
+from consumer.status import ShardStatus, write_status
 
 _LEASE_LOOK_SECONDS = 5.0
 _FINISH_SECONDS = 3.0
@@ -67,6 +69,7 @@ class ShardDelivery:
         self.is_parked = False
         self.is_drained = False
         self.shard_id: str | None = None
+        self._waits_for: str | None = None
         self._books: Books | None = None
         self._bookkeeper: Bookkeeper | None = None
         self._path: RecordPath | None = None
@@ -76,8 +79,7 @@ class ShardDelivery:
         self._dynamodb = dynamodb
         self._positions = Positions(dynamodb, settings.application)
 
-    # --- called by the protocol thread
-    # -------------------------------------------------------------------------
+    # --- called by the protocol thread ---
 
     @property
     def place(self) -> Place | None:
@@ -115,8 +117,7 @@ class ShardDelivery:
                 "the positions could not be written at the end; some records will be seen again"
             )
 
-    # --- the loop
-    # ------------------------------------------------------------------------------------------------
+    # --- the loop ---
 
     def drain(self) -> None:
         """The pod is stopping (SIGUSR1): let go of whatever is held."""
@@ -125,6 +126,7 @@ class ShardDelivery:
 
     async def _begin(self, shard_id: str, position: Position | None) -> None:
         self.shard_id = shard_id
+        self._spawn(self._tell_of_the_start(shard_id))
         row = await self._patiently(lambda: self._positions.read_shard(shard_id))
         kinesis = self._clients.client("kinesis", self._context.region)
         check = TrimCheck(self._context, self._positions, self._dynamodb, kinesis)
@@ -260,6 +262,21 @@ class ShardDelivery:
                 self._log.warning("another worker took the lease while an answer was held", shard=shard_id)
                 self.stop(lease_lost=True)
 
+    async def _tell_of_the_start(self, shard_id: str) -> None:
+        """Until the bookkeeper does: a shard that can't begin must not be missing from /status."""
+        started_at = time.time()
+        while not self.is_started:
+            status = ShardStatus(
+                shard_id=shard_id,
+                pid=os.getpid(),
+                state="starting",
+                ticked_at=time.time(),
+                started_at=started_at,
+                message=self._waits_for,
+            )
+            write_status(self._run_directory, status)
+            await asyncio.sleep(TICK_SECONDS)
+
     async def _patiently(self, attempt: Callable[[], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401 - the attempt's
         tries = 0
         while True:
@@ -267,6 +284,7 @@ class ShardDelivery:
                 return await attempt()
             except Unavailable as error:
                 tries += 1
+                self._waits_for = f"can't begin the shard yet: {error}"
                 self._log.warning("can't begin the shard yet", error=str(error))
                 await asyncio.sleep(Backoff().delay(tries, random.random()))
 

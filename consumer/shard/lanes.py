@@ -161,7 +161,11 @@ class Lanes:
         return remaining
 
     async def _outcomes(self, batch: list[Ticket]) -> list[Outcome]:
-        """The processor's outcomes; a batch that raises is halved down to the record that causes it."""
+        """The processor's outcomes; a batch that raises is halved down to the record that causes it.
+
+        What a processor can't name is no verdict on the record: like every error that no list calls Rejected
+        it is waited out, in sight of all, and never buried.
+        """
         try:
             return await self._processor.process([record for _, record in batch])
         except Unavailable as error:
@@ -173,7 +177,7 @@ class Lanes:
             self._tools.log.exception(
                 "the processor failed on a record", processor=self.name, position=batch[0][1].stream.position
             )
-            return [failed(Rejected(f"{type(error).__name__}: {error}", code=type(error).__name__))]
+            return [failed(Unavailable(str(error) or "no message", code=type(error).__name__))]
 
     async def _bury(self, ticket: Ticket, error: Rejected, tries: int) -> Unavailable | None:
         """Write the dead letter; where it can't be written, why: the record must wait."""

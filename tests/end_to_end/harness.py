@@ -181,8 +181,11 @@ class Service:
         return found  # type: ignore[return-value]  # `True` stands for an ended pod only
 
     def wait_until_at_work(self, shards: int = 2) -> None:
-        """Until so many shard processes run."""
-        self.wait_until(lambda: len(self.shards()) == shards, f"{shards} shards are at work")
+        """Until so many shard processes have begun."""
+        self.wait_until(
+            lambda: [shard.state != "starting" for shard in self.shards()] == [True] * shards,
+            f"{shards} shards are at work",
+        )
 
     def wait_until_settled(self, count: float) -> None:
         """Until at least so many records are settled in this pod's life."""

@@ -52,10 +52,6 @@ class ChanceProcessor:
         self._interleaver = interleaver
         self._random = random
 
-    async def open(self) -> None: ...
-
-    async def close(self) -> None: ...
-
     async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
         await self._interleaver.pause("process")
         fates = [self._random.choice(FATES) for _ in records]

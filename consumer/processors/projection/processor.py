@@ -31,12 +31,6 @@ class ProjectionProcessor:
         self._on_tie = on_tie
         self._connections = asyncio.Semaphore(CONNECTIONS)
 
-    async def open(self) -> None:
-        """Nothing to take: the clients are shared and were handed in."""
-
-    async def close(self) -> None:
-        """Nothing to let go."""
-
     async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
         """Write each change; an item's changes one after the other, items side by side."""
         chains: dict[str, list[int]] = {}
@@ -54,7 +48,7 @@ class ProjectionProcessor:
 
     async def _outcome(self, change: ChangeRecord) -> Outcome:
         try:
-            desired = self._mapping.after(change)
+            desired = self._map(change)
             if desired is None:
                 return SKIPPED
             written = await self._sink.write(desired, change.version)
@@ -63,6 +57,16 @@ class ProjectionProcessor:
         except (Rejected, Unavailable) as error:
             return failed(error)
         return written
+
+    def _map(self, change: ChangeRecord) -> Desired | None:
+        """What the target should hold; an error the mapping has no name for is the record's fault too."""
+        try:
+            return self._mapping.after(change)
+        except Rejected:
+            raise
+        except Exception as error:
+            message = f"the record can't be mapped: {type(error).__name__}: {error}"
+            raise Rejected(message, code="MappingFailed") from error
 
     async def _settle_tie(self, change: ChangeRecord, held: Stamp) -> Outcome:
         self._on_tie()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 
 from consumer.attributes import RESERVED, digest
@@ -236,3 +237,14 @@ async def test_items_are_written_side_by_side_and_an_items_changes_one_after_the
     await world.processor().process([put(f"item-{number}", 1) for number in range(3 * CONNECTIONS)])
     assert most == CONNECTIONS
     assert len(world.view.rows) == 3 * CONNECTIONS + 1
+
+
+async def test_a_record_that_defeats_the_mapping_is_rejected_and_its_neighbours_are_not(world: World) -> None:
+    deep = '{"L":[' * 900 + '{"S":"x"}' + "]}" * 900
+    bad = msgspec.structs.replace(
+        put("a", 5, v="1"), new_image=msgspec.Raw(f'{{"id":{{"S":"a"}},"v":{deep}}}'.encode())
+    )
+    outcomes = await world.processor().process([bad, put("b", 6, v="2")])
+    assert isinstance(outcomes[0].error, Rejected)
+    assert outcomes[1] == APPLIED
+    assert world.view.row(id="a") is None

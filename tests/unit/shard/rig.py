@@ -48,10 +48,6 @@ class HeldProcessor:
         self._let_go: dict[str, asyncio.Event] = {}
         self._all = False
 
-    async def open(self) -> None: ...
-
-    async def close(self) -> None: ...
-
     async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
         for record in records:
             self.begun += 1
