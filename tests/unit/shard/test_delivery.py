@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from consumer.aws.client import Answer
 from consumer.aws.clients import Clients
+from consumer.errors import Unavailable
 from consumer.log import open_log
 from consumer.metrics import Metrics
 from consumer.processors.build import build_processor
@@ -38,6 +39,7 @@ class EmptyAws:
         self.is_there = asyncio.Event()
         self.is_there.set()
         self.hangs_at: str | None = None
+        self.refusal: Unavailable | None = None
 
     def client(self, _service: str, _region: str) -> "EmptyAws":
         return self
@@ -47,6 +49,8 @@ class EmptyAws:
     ) -> Answer:
         del expect
         await self.is_there.wait()
+        if self.refusal is not None:
+            raise self.refusal
         if operation == self.hangs_at:
             await asyncio.Event().wait()
         return Answer({}, None)
@@ -108,6 +112,21 @@ async def test_a_shard_that_is_stopped_while_it_begins_does_not_run(tmp_path: Pa
         delivery.accept(RECORDS, decode_all(RECORDS), 0)
         await asyncio.sleep(0.01)
         assert delivery.place is None
+
+
+async def test_a_shard_that_can_t_begin_says_why_and_begins_once_it_can(tmp_path: Path) -> None:
+    aws = EmptyAws()
+    aws.refusal = Unavailable("dynamodb GetItem: not authorized", code="AccessDeniedException")
+    async with asyncio.timeout(30), delivery_of(aws, tmp_path) as delivery:
+        delivery.begin(SHARD, None)
+        while not (statuses := read_statuses(tmp_path)) or statuses[0].message is None:  # noqa: ASYNC110 - a file
+            await asyncio.sleep(0.01)
+        assert (statuses[0].shard_id, statuses[0].state) == (SHARD, "starting")
+        assert "not authorized" in statuses[0].message
+        aws.refusal = None
+        await begun(delivery)
+        while read_statuses(tmp_path)[0].state != "running":  # noqa: ASYNC110 - a file
+            await asyncio.sleep(0.01)
 
 
 async def test_a_shard_says_that_it_lives_while_its_positions_can_t_be_written(
