@@ -214,9 +214,10 @@ async def deliver(shard: Shard, random: Random, *, whole_milliseconds: bool) -> 
 
 
 WHENS = st.sampled_from([None, "new.v != 'b'"])
+SCHEDULES = st.randoms(use_true_random=False)
 
 
-@given(st.data(), histories(), WHENS, st.randoms(use_true_random=False))
+@given(st.data(), histories(), WHENS, SCHEDULES)
 def test_the_read_model_ends_at_the_truth(
     data: st.DataObject, history: list[Written], when: str | None, random: Random
 ) -> None:
@@ -230,7 +231,7 @@ def test_the_read_model_ends_at_the_truth(
     asyncio.run(scenario())
 
 
-@given(st.data(), histories(), WHENS, st.randoms(use_true_random=False))
+@given(st.data(), histories(), WHENS, SCHEDULES)
 def test_delivering_everything_once_more_changes_nothing(
     data: st.DataObject, history: list[Written], when: str | None, random: Random
 ) -> None:

@@ -248,3 +248,51 @@ async def test_a_record_that_defeats_the_mapping_is_rejected_and_its_neighbours_
     assert isinstance(outcomes[0].error, Rejected)
     assert outcomes[1] == APPLIED
     assert world.view.row(id="a") is None
+
+
+class Stepwise:
+    """Holds one writer's calls until the test lets them go, one by one."""
+
+    def __init__(self) -> None:
+        self.held: asyncio.Queue[tuple[str, asyncio.Event]] = asyncio.Queue()
+
+    async def pause(self, operation: str) -> None:
+        go = asyncio.Event()
+        self.held.put_nowait((operation, go))
+        await go.wait()
+
+    async def go_on_until(self, operation: str) -> asyncio.Event:
+        """Let calls go until one of this operation is about to take effect."""
+        while True:
+            name, go = await self.held.get()
+            if name == operation:
+                return go
+            go.set()
+
+
+async def test_a_writer_that_was_left_behind_while_settling_a_tie_does_not_write_over_a_newer_row(
+    world: World,
+) -> None:
+    world.source.put(item("2"))
+    await world.processor().process([put("a", 5, v="1")])
+    steps = Stepwise()
+    left_behind = world.processor(
+        client=InMemoryDynamoDB({TABLE: world.source, "view": world.view}, steps.pause)
+    )
+    zombie = asyncio.create_task(left_behind.process([put("a", 5, v="2")]))
+    (await steps.go_on_until("PutItem")).set()  # refused: a tie
+    (await steps.go_on_until("PutItem")).set()  # and its answer
+    for _ in range(2):
+        (await steps.go_on_until("GetItem")).set()  # the source as it was
+    write = await steps.go_on_until("PutItem")
+    world.source.put(item("3"))
+    assert await world.processor().process([put("a", 6, v="3")]) == [APPLIED]
+    write.set()
+    while not zombie.done():
+        steps_left = asyncio.create_task(steps.held.get())
+        await asyncio.wait((zombie, steps_left), return_when=asyncio.FIRST_COMPLETED)
+        if steps_left.done():
+            steps_left.result()[1].set()
+        steps_left.cancel()
+    assert zombie.result() == [STALE]
+    assert shown(world.view.row(id="a")) == item("3")
