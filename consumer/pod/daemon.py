@@ -87,8 +87,8 @@ def daemon_properties(plan: DaemonPlan) -> str:
         "shardSyncIntervalMillis": _milliseconds(kcl.shard_sync_interval),
         "parentShardPollIntervalMillis": _milliseconds(kcl.parent_shard_poll_interval),
         "shutdownGraceMillis": _milliseconds(kcl.shutdown_grace),
-        "isGracefulLeaseHandoffEnabled": "true",
-        "gracefulLeaseHandoffTimeoutMillis": _milliseconds(kcl.shutdown_grace),
+        # Handed to a worker that has just died, a shard would stand still (docs/decisions/0009).
+        "isGracefulLeaseHandoffEnabled": "false",
         **_start(plan),
         **_retrieval(plan),
         **_endpoints(plan),

@@ -51,6 +51,7 @@ def test_settings_reach_kcl_under_its_own_names_in_milliseconds(plan: DaemonPlan
     assert properties["leaseAssignmentIntervalMillis"] == "3000"
     assert properties["idleTimeBetweenReadsInMillis"] == "250"
     assert properties["shutdownGraceMillis"] == "15000"
+    assert properties["isGracefulLeaseHandoffEnabled"] == "false"
     assert properties["maxRecords"] == "500"
 
 
