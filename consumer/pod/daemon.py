@@ -84,6 +84,8 @@ def daemon_properties(plan: DaemonPlan) -> str:
         "callProcessRecordsEvenForEmptyRecordList": "true",
         "failoverTimeMillis": _milliseconds(kcl.failover_time),
         "leaseAssignmentIntervalMillis": _milliseconds(kcl.lease_assignment_interval),
+        # No lease is assigned before the worker's first sample: by KCL's own second a start takes one longer.
+        "inMemoryWorkerMetricsCaptureFrequencyMillis": 200,
         "shardSyncIntervalMillis": _milliseconds(kcl.shard_sync_interval),
         "parentShardPollIntervalMillis": _milliseconds(kcl.parent_shard_poll_interval),
         "shutdownGraceMillis": _milliseconds(kcl.shutdown_grace),

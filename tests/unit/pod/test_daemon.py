@@ -49,6 +49,7 @@ def test_settings_reach_kcl_under_its_own_names_in_milliseconds(plan: DaemonPlan
     assert properties["regionName"] == "eu-central-1"
     assert properties["failoverTimeMillis"] == "4000"
     assert properties["leaseAssignmentIntervalMillis"] == "3000"
+    assert properties["inMemoryWorkerMetricsCaptureFrequencyMillis"] == "200"
     assert properties["idleTimeBetweenReadsInMillis"] == "250"
     assert properties["shutdownGraceMillis"] == "15000"
     assert properties["isGracefulLeaseHandoffEnabled"] == "false"
