@@ -1,0 +1,134 @@
+"""Lanes over a processor that does what a test says, with everything that came of the records."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from io import BytesIO
+
+from consumer.errors import Rejected, Unavailable
+from consumer.log import open_log
+from consumer.processors.base import APPLIED, Outcome, Processor, failed
+from consumer.record import ChangeRecord
+from consumer.shard.deadletter import DeadLetter, DeadLetters
+from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Ticket, Trouble
+from consumer.shard.retry import Backoff
+from tests.support.changes import put
+
+AWAY = Unavailable("the table is away", code="InternalServerError")
+BAD = Rejected("not in this table", code="ValidationException")
+
+Process = Callable[[Sequence[ChangeRecord]], Awaitable[list[Outcome]]]
+
+
+class Target:
+    """A processor that does what the test's function says."""
+
+    def __init__(self, process: Process) -> None:
+        self.batches: list[list[str]] = []
+        self._process = process
+
+    async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
+        self.batches.append([name(record) for record in records])
+        return await self._process(records)
+
+
+class Letters:
+    """A dead letter that can't be written the first few times."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.kept: list[DeadLetter] = []
+        self._failures = failures
+
+    async def write(self, letter: DeadLetter) -> None:
+        if self._failures:
+            self._failures -= 1
+            raise Unavailable("the volume is full", code="DeadLetterFile")
+        self.kept.append(letter)
+
+
+class Bench:
+    """Lanes over a processor, and what came of the records."""
+
+    def __init__(
+        self,
+        process: Process,
+        *,
+        lanes: int = 1,
+        batch_size: int = 100,
+        dead_letters: DeadLetters | None = None,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
+        processor: Processor | None = None,
+    ) -> None:
+        self.target = Target(process)
+        self.letters = Letters()
+        self.settled: dict[int, str] = {}
+        self.delays: list[float] = []
+        self.counts: dict[str, int] = defaultdict(int)
+        self.trouble = Trouble()
+        self._grew = asyncio.Event()
+        tools = LaneTools(
+            clock=lambda: 1_000.0,
+            uniform=lambda: 1.0,
+            log=open_log(BytesIO()),
+            sleep=sleep or self._sleep,
+            on_retry=lambda: self._count("retry"),
+            on_dead_letter=lambda: self._count("dead letter"),
+            on_dead_letter_failure=lambda: self._count("dead letter failure"),
+            trouble=self.trouble,
+        )
+        policy = LanePolicy(lanes=lanes, batch_size=batch_size, backoff=Backoff())
+        self.lanes = Lanes(
+            "view", processor or self.target, policy, dead_letters or self.letters, self._settle, tools
+        )
+
+    async def deliver(self, records: Sequence[ChangeRecord]) -> None:
+        """Run the lanes until all is settled."""
+        self.lanes.give(list(enumerate(records)))
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            group.create_task(self.lanes.run())
+            while len(self.settled) < len(records):
+                await self._grew.wait()
+                self._grew.clear()
+            self.lanes.stop()
+
+    def _settle(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
+        for (ordinal, _), outcome in zip(tickets, outcomes, strict=True):
+            assert ordinal not in self.settled
+            self.settled[ordinal] = outcome.kind
+        self._grew.set()
+
+    async def _sleep(self, seconds: float) -> None:
+        self.delays.append(seconds)
+        await asyncio.sleep(0)
+
+    def _count(self, what: str) -> None:
+        self.counts[what] += 1
+
+
+def name(record: ChangeRecord) -> str:
+    return f"{record.item}{record.micros}"
+
+
+def changes(count: int) -> list[ChangeRecord]:
+    """A change each of the items a, b, c, ..."""
+    return [put(chr(ord("a") + number), 1) for number in range(count)]
+
+
+async def apply_all(records: Sequence[ChangeRecord]) -> list[Outcome]:
+    return [APPLIED] * len(records)
+
+
+def reject(*names: str, tries: int = 1_000_000) -> Process:
+    """Rejects the records of these names so many times each, and applies the others."""
+    left = dict.fromkeys(names, tries)
+
+    def outcome(record: ChangeRecord) -> Outcome:
+        if left.get(name(record), 0) == 0:
+            return APPLIED
+        left[name(record)] -= 1
+        return failed(BAD)
+
+    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
+        return [outcome(record) for record in records]
+
+    return process

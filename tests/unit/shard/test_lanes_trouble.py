@@ -1,0 +1,180 @@
+"""Rejections, outages and dead letters: what is tried again, what is waited for, what is buried."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from consumer.errors import Rejected, Unavailable
+from consumer.processors.base import APPLIED, Outcome, failed
+from consumer.record import ChangeRecord
+from consumer.shard.lanes import Trouble
+from tests.unit.shard.lane_bench import AWAY, BAD, Bench, Letters, changes, reject
+
+
+async def test_a_rejected_record_is_tried_again_alone_and_then_goes_whole_to_the_dead_letter() -> None:
+    records = changes(3)
+    bench = Bench(reject("b1"))
+    await bench.deliver(records)
+    assert bench.target.batches == [["a1", "b1", "c1"], *[["b1"]] * 5]
+    assert bench.settled == {0: "applied", 2: "applied", 1: "failed"}
+    (letter,) = bench.letters.kept
+    assert (letter.processor, letter.record, letter.error, letter.attempts) == (
+        "view",
+        records[1].stream,
+        BAD,
+        6,
+    )
+    assert dict(bench.counts) == {"retry": 5, "dead letter": 1}
+
+
+async def test_a_record_that_is_accepted_at_last_leaves_no_dead_letter() -> None:
+    bench = Bench(reject("b1", tries=5))
+    await bench.deliver(changes(3))
+    assert (bench.settled[1], bench.letters.kept) == ("applied", [])
+
+
+async def test_each_rejected_record_has_its_own_attempts() -> None:
+    bench = Bench(reject("a1", "b1", "c1"), batch_size=2)
+    await bench.deliver(changes(4))
+    assert [letter.attempts for letter in bench.letters.kept] == [6, 6, 6]
+    assert bench.settled[3] == "applied"
+
+
+@pytest.mark.parametrize("is_raised", [True, False])
+async def test_a_store_that_is_away_never_uses_up_attempts(*, is_raised: bool) -> None:
+    calls = 0
+
+    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
+        nonlocal calls
+        calls += 1
+        if calls > 100:
+            return [APPLIED] * len(records)
+        if is_raised:
+            raise AWAY
+        return [failed(AWAY)] * len(records)
+
+    bench = Bench(process)
+    await bench.deliver(changes(3))
+    assert set(bench.settled.values()) == {"applied"}
+    assert (bench.letters.kept, bench.counts["retry"]) == ([], 100)
+
+
+async def test_waits_grow_while_a_store_is_away_and_begin_anew_after_it_was_back() -> None:
+    away = iter([True, True, True, False, True, False])
+
+    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
+        return [failed(AWAY) if next(away) else APPLIED] * len(records)
+
+    bench = Bench(process, batch_size=1)
+    await bench.deliver(changes(2))
+    assert bench.delays == pytest.approx([0.1, 0.2, 0.4, 0.1])
+
+
+async def test_an_outage_between_rejections_does_not_count_and_a_rejection_within_an_outage_does() -> None:
+    answers: Iterator[Rejected | Unavailable] = iter([BAD, AWAY, BAD, AWAY, AWAY, BAD, BAD, BAD, AWAY, BAD])
+
+    async def process(_: Sequence[ChangeRecord]) -> list[Outcome]:
+        return [failed(next(answers))]
+
+    bench = Bench(process)
+    await bench.deliver(changes(1))
+    assert [letter.attempts for letter in bench.letters.kept] == [6]
+
+
+async def test_while_a_store_is_away_one_record_asks_for_all() -> None:
+    tries = 0
+
+    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
+        nonlocal tries
+        tries += 1
+        return [failed(AWAY) if tries <= 3 else APPLIED] * len(records)
+
+    bench = Bench(process)
+    await bench.deliver(changes(4))
+    assert bench.target.batches == [["a1", "b1", "c1", "d1"], ["a1"], ["a1"], ["a1"], ["b1", "c1", "d1"]]
+
+
+async def test_a_lane_that_finds_the_store_back_wakes_the_others() -> None:
+    records = changes(20)
+    lanes = {hash(record.item) % 8 for record in records}
+    asleep = 0
+
+    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
+        return [failed(AWAY) if asleep < len(lanes) else APPLIED] * len(records)
+
+    async def sleep(_: float) -> None:
+        nonlocal asleep
+        asleep += 1
+        if asleep < len(lanes):
+            await asyncio.Event().wait()  # for ever, if nobody wakes it
+
+    bench = Bench(process, lanes=8, sleep=sleep)
+    await bench.deliver(records)
+    assert asleep == len(lanes) > 1
+    assert set(bench.settled.values()) == {"applied"}
+
+
+async def test_a_person_can_see_since_when_and_why_a_processor_waits_until_it_goes_on() -> None:
+    seen: list[tuple[float | None, str | None]] = []
+    tries = 0
+
+    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
+        nonlocal tries
+        tries += 1
+        seen.append((bench.trouble.since, bench.trouble.last_error))
+        return [failed(AWAY) if tries == 1 else APPLIED] * len(records)
+
+    bench = Bench(process)
+    await bench.deliver(changes(1))
+    assert seen == [(None, None), (1_000.0, "InternalServerError: the table is away")]
+    assert bench.trouble.since is None
+
+
+async def test_a_batch_that_raises_is_halved_down_to_the_record_that_waits_and_is_never_buried() -> None:
+    failures = 9
+
+    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
+        nonlocal failures
+        if failures and any(record.item == "f" for record in records):
+            failures -= 1
+            raise ZeroDivisionError("by f")
+        return [APPLIED] * len(records)
+
+    bench = Bench(process)
+    await bench.deliver(changes(8))
+    halves = ["".join(entry[0] for entry in batch) for batch in bench.target.batches]
+    assert halves == ["abcdefgh", "abcd", "efgh", "ef", "e", "f", "gh", *"ffffff"]
+    assert (set(bench.settled.values()), len(bench.settled)) == ({"applied"}, 8)
+    assert bench.letters.kept == []
+    assert bench.lanes.trouble.last_error == "ZeroDivisionError: by f"
+
+
+async def test_a_dead_letter_that_cannot_be_written_holds_its_record_until_it_can() -> None:
+    letters = Letters(failures=7)
+    bench = Bench(reject("a1"), dead_letters=letters)
+    await bench.deliver(changes(2))
+    assert bench.settled == {0: "failed", 1: "applied"}
+    assert [letter.record for letter in letters.kept] == [changes(2)[0].stream]
+    assert (bench.counts["dead letter failure"], bench.counts["dead letter"]) == (7, 1)
+
+
+async def test_a_dead_letter_that_cannot_be_written_shows_as_a_wait() -> None:
+    waiting = asyncio.Event()
+    tries = 0
+
+    async def sleep(_: float) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 6:
+            waiting.set()
+            await asyncio.Event().wait()
+
+    bench = Bench(reject("a1"), dead_letters=Letters(failures=1_000), sleep=sleep)
+    bench.lanes.give(list(enumerate(changes(1))))
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        group.create_task(bench.lanes.run())
+        await waiting.wait()
+        assert bench.trouble == Trouble(1_000.0, "DeadLetterFile: the volume is full")
+        bench.lanes.stop()
+    assert bench.settled == {}
