@@ -9,10 +9,11 @@ from consumer.errors import Rejected, Unavailable
 from consumer.log import open_log
 from consumer.processors.base import APPLIED, Outcome, Processor, failed
 from consumer.record import ChangeRecord
-from consumer.shard.deadletter import DeadLetter, DeadLetters
+from consumer.shard.deadletter import DeadLetters
 from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Ticket, Trouble
 from consumer.shard.retry import Backoff
 from tests.support.changes import put
+from tests.unit.shard.rig import Letters
 
 AWAY = Unavailable("the table is away", code="InternalServerError")
 BAD = Rejected("not in this table", code="ValidationException")
@@ -30,20 +31,6 @@ class Target:
     async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
         self.batches.append([name(record) for record in records])
         return await self._process(records)
-
-
-class Letters:
-    """A dead letter that can't be written the first few times."""
-
-    def __init__(self, failures: int = 0) -> None:
-        self.kept: list[DeadLetter] = []
-        self._failures = failures
-
-    async def write(self, letter: DeadLetter) -> None:
-        if self._failures:
-            self._failures -= 1
-            raise Unavailable("the volume is full", code="DeadLetterFile")
-        self.kept.append(letter)
 
 
 class Bench:

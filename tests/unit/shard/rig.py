@@ -9,6 +9,7 @@ from itertools import count
 from prometheus_client import CollectorRegistry
 
 from checkpoint.checkpointer import Place
+from consumer.errors import Unavailable
 from consumer.log import open_log
 from consumer.metrics import Metrics
 from consumer.processors.base import APPLIED, Outcome, Processor
@@ -30,12 +31,16 @@ def item(letter: str) -> str:
 
 
 class Letters:
-    """Keeps dead letters in memory."""
+    """Keeps dead letters in memory, but for the first few times."""
 
-    def __init__(self) -> None:
+    def __init__(self, failures: int = 0) -> None:
         self.kept: list[DeadLetter] = []
+        self._failures = failures
 
     async def write(self, letter: DeadLetter) -> None:
+        if self._failures:
+            self._failures -= 1
+            raise Unavailable("the volume is full", code="DeadLetterFile")
         self.kept.append(letter)
 
 

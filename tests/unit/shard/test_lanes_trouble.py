@@ -9,7 +9,8 @@ from consumer.errors import Rejected, Unavailable
 from consumer.processors.base import APPLIED, Outcome, failed
 from consumer.record import ChangeRecord
 from consumer.shard.lanes import Trouble
-from tests.unit.shard.lane_bench import AWAY, BAD, Bench, Letters, changes, reject
+from tests.unit.shard.lane_bench import AWAY, BAD, Bench, changes, reject
+from tests.unit.shard.rig import Letters
 
 
 async def test_a_rejected_record_is_tried_again_alone_and_then_goes_whole_to_the_dead_letter() -> None:
