@@ -93,6 +93,10 @@ class ChangeRecord(msgspec.Struct, frozen=True, gc=False):
     old_image: msgspec.Raw
     new_image: msgspec.Raw
     user_identity: msgspec.Raw
+    between: tuple[msgspec.Raw, ...] = ()
+    """Of several changes taken as one: the images between the first's old and the last's new."""
+    is_redriven: bool = False
+    """It comes out of a dead letter, later than its item's other changes."""
 
     @property
     def version(self) -> Version:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import ssl
 import time
 import zlib
@@ -33,6 +34,9 @@ _SKEW_CODES = frozenset(
 )
 _SKEW_WORTH_CORRECTING_SECONDS = 240.0
 """Services allow five minutes: a signature refused within four of them is wrong for another reason."""
+
+_ABOUT_SIZE = re.compile(r"\bsize\b", re.IGNORECASE)
+"""DynamoDB has no code for it: "Item size has exceeded the maximum allowed size", "Size of hashkey has …"."""
 
 _STALE_KEYS_CODES = frozenset({"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException"})
 
@@ -151,7 +155,11 @@ class AwsClient:
             if reply.code in expect:
                 return Answer(reply.body, reply.code)
             if reply.code in self._service.rejected:
-                raise Rejected(f"{self._service.name} {operation}: {reply.message}", code=reply.code)
+                raise Rejected(
+                    f"{self._service.name} {operation}: {reply.message}",
+                    code=reply.code,
+                    by_store=_ABOUT_SIZE.search(reply.message) is None,
+                )
             if not skew_corrected and self._corrects_skew(reply):
                 skew_corrected = True
                 continue

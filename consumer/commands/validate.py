@@ -8,7 +8,7 @@ from pathlib import Path
 from consumer.settings.context import TableFacts
 from consumer.settings.duration import format_duration
 from consumer.settings.load import load_settings
-from consumer.settings.model import KinesisSource, Processor, Settings
+from consumer.settings.model import KinesisSource, OnFailure, Processor, Settings
 
 
 def validate(file: Path, *, look_at_aws: bool) -> Iterator[str]:
@@ -62,10 +62,14 @@ def _processor(settings: Settings, processor: Processor) -> Iterator[str]:
     if projection.when is not None:
         yield f"    when       {projection.when}"
     yield f"    delivery   batches of {delivery.batch_size}, {delivery.parallelization_factor} side by side"
-    letters = (
-        f"to {delivery.on_failure.file}" if delivery.on_failure else "none: a record at fault stops its shard"
-    )
-    yield f"    failures   {letters}"
+    yield f"    failures   {_place(delivery.on_failure)}"
+
+
+def _place(on_failure: OnFailure | None) -> str:
+    if on_failure is None:
+        return "none: a record at fault stops its shard"
+    file = on_failure.file
+    return f"to {file.path if file else on_failure.sqs or on_failure.s3}"
 
 
 async def _look_at_aws(settings: Settings) -> list[str]:

@@ -10,13 +10,14 @@ from consumer.errors import Rejected, Unavailable
 from consumer.record import ChangeRecord
 from consumer.settings.model import Processor as ProcessorSettings
 
-OutcomeKind = Literal["applied", "stale", "skipped", "failed"]
+OutcomeKind = Literal["applied", "stale", "skipped", "failed", "held"]
 
 
 class Outcome(NamedTuple):
     """What became of one record.
 
-    `stale`: the target already holds this change or a newer one; `skipped`: none of its business.
+    `stale`: the target already holds this change or a newer one; `skipped`: none of its business; `held`: not
+    tried, since an earlier record of its item failed.
     """
 
     kind: OutcomeKind
@@ -26,6 +27,7 @@ class Outcome(NamedTuple):
 APPLIED = Outcome("applied")
 STALE = Outcome("stale")
 SKIPPED = Outcome("skipped")
+HELD = Outcome("held")
 
 
 def failed(error: Rejected | Unavailable) -> Outcome:
@@ -37,7 +39,14 @@ class Processor(Protocol):
     """Keeps one target true to the source."""
 
     async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
-        """Carry out the records, an item's in the order given; one outcome per record, in the same order."""
+        """Carry out the records, an item's in the order given; one outcome per record, in the same order.
+
+        Where it can't tell which of them is at fault it raises, and the batch is halved.
+
+        Raises:
+            Rejected: some record is at fault.
+            Unavailable: none is.
+        """
         ...
 
 

@@ -20,7 +20,7 @@ class Schema(
     description: str | None = None
     format: str | None = None
     enum: list[str] = []
-    const: str | None = None
+    const: str | bool | None = None
     minimum: int | None = None
     maximum: int | None = None
     properties: dict[str, "Schema"] = {}
@@ -81,12 +81,17 @@ def _children(schema: Schema, part: str | int) -> list[Schema]:
 def _words(schema: Schema) -> list[str]:
     """The choices one form offers, each in words."""
     if schema.enum or schema.const is not None:
-        return [f"`{value}`" for value in (*schema.enum, schema.const) if value is not None]
+        return [f"`{_written(value)}`" for value in (*schema.enum, schema.const) if value is not None]
     if schema.type == "boolean":
         return ["`true`", "`false`"]
     if schema.properties:
         return ["a mapping with " + ", ".join(f"`{name}`" for name in schema.properties)]
     return [_kind(schema)]
+
+
+def _written(value: str | bool) -> str:  # noqa: FBT001 - a value, not a switch
+    """As YAML has it."""
+    return value if isinstance(value, str) else str(value).lower()
 
 
 def _kind(schema: Schema) -> str:

@@ -1,8 +1,8 @@
 """tidemark.yaml: every setting, its default and what is allowed."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from consumer.settings.duration import Between
 
@@ -51,18 +51,73 @@ class Source(Model):
     kinesis: KinesisSource
 
 
-class FileDeadLetter(Model):
-    """Dead letters as JSON lines in a file on a durable volume, one file a shard process."""
+QueueUrl = Annotated[
+    str,
+    Field(pattern=r"^https?://[^\s]+/[A-Za-z0-9_-]{1,80}(\.fifo)?$", description="the URL of an SQS queue"),
+]
 
-    file: str
+S3Uri = Annotated[
+    str,
+    Field(
+        pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\s]*)?$",
+        description="a bucket and a prefix, such as `s3://bucket/prefix`",
+    ),
+]
+
+TopicArn = Annotated[
+    str,
+    Field(
+        pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$",
+        description="the ARN of an SNS topic",
+    ),
+]
+
+
+class DeadLetterFile(Model):
+    """Dead letters as JSON lines, one file a shard process.
+
+    `durable: true` is a person's word that the path is on a volume that outlives the container.
+    """
+
+    path: str
+    durable: Literal[True]
+
+
+class OnFailure(Model):
+    """Where a record goes that can't be applied: to exactly one of `sqs`, `s3` and `file`.
+
+    `claim_check`: where a letter goes that is larger than the queue takes, the queue then holding a pointer.
+    `sns`: told of each letter that is kept.
+    """
+
+    sqs: QueueUrl | None = None
+    s3: S3Uri | None = None
+    file: DeadLetterFile | None = None
+    claim_check: S3Uri | None = None
+    sns: TopicArn | None = None
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> Self:
+        places = [name for name in ("sqs", "s3", "file") if getattr(self, name) is not None]
+        if len(places) != 1:
+            given = " and ".join(f"`{name}`" for name in places) or "none of them"
+            raise ValueError(f"dead letters go to exactly one of `sqs`, `s3` and `file`, not to {given}")
+        if self.claim_check is not None and self.sqs is None:
+            raise ValueError("`claim_check` is for `sqs` only: the others take a letter of any size")
+        return self
 
 
 class Delivery(Model):
-    """How records are handed to a processor."""
+    """How records are handed to a processor; the names are those of a Lambda event source mapping."""
 
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
+    maximum_batching_window: Annotated[float, Between("0s", "300s")] = 0.0
     parallelization_factor: Annotated[int, Field(ge=1, le=64)] = 8
-    on_failure: FileDeadLetter | None = None
+    maximum_retry_attempts: Annotated[int, Field(ge=-1, le=10_000)] = 5
+    maximum_record_age: Annotated[float, Between("60s", "365d")] | None = None
+    bisect_batch_on_function_error: bool = True
+    on_rejected_run: Literal["pause", "dead_letter"] = "pause"
+    on_failure: OnFailure | None = None
 
 
 class Window(Model):
@@ -118,6 +173,11 @@ class Processor(Model):
     projection: Projection
     delivery: Delivery | None = None
     start_here: bool = False
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether its target is made equal to the source, rather than told of each change."""
+        return True  # a projection is all there is
 
 
 class Settings(Model):

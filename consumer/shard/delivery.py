@@ -28,7 +28,8 @@ from consumer.record import Position, StreamRecord
 from consumer.settings.context import ShardContext
 from consumer.settings.model import Processor as ProcessorSettings
 from consumer.shard.bookkeeping import TICK_SECONDS, Bookkeeper, Books
-from consumer.shard.deadletter import DeadLetterPlaces
+from consumer.shard.deadletter.letter import Origin
+from consumer.shard.deadletter.places import DeadLetterPlaces
 from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Settle
 from consumer.shard.path import Decoded, RecordPath
 from consumer.shard.retry import Backoff
@@ -173,9 +174,7 @@ class ShardDelivery:
 
     def _make_path(self, shard_id: str) -> RecordPath:
         settings = self._context.settings
-        places = DeadLetterPlaces(
-            application=settings.application, stream=settings.source.kinesis.stream, shard_id=shard_id
-        )
+        places = DeadLetterPlaces(Origin(settings.application, settings.source.kinesis.stream, shard_id))
         by_name = {processor.name: processor for processor in settings.processors}
         return RecordPath(
             table=settings.source.kinesis.table,

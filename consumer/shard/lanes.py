@@ -14,7 +14,7 @@ from consumer.errors import Rejected, Unavailable
 from consumer.log import Logger
 from consumer.processors.base import Outcome, Processor, failed
 from consumer.record import ChangeRecord
-from consumer.shard.deadletter import DeadLetter, DeadLetters
+from consumer.shard.deadletter.letter import DeadLetter, DeadLetters
 from consumer.shard.retry import Backoff
 
 _ERROR = attrgetter("error")
@@ -182,7 +182,7 @@ class Lanes:
     async def _bury(self, ticket: Ticket, error: Rejected, tries: int) -> Unavailable | None:
         """Write the dead letter; where it can't be written, why: the record must wait."""
         try:
-            await self._dead_letters.write(DeadLetter(self.name, ticket[1].stream, error, tries))
+            await self._dead_letters.write(DeadLetter(self.name, ticket[1].stream, error, tries, ticket[1]))
         except Unavailable as failure:
             self._tools.on_dead_letter_failure()
             return failure

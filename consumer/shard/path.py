@@ -11,7 +11,7 @@ from consumer.errors import Unavailable, Undecodable
 from consumer.metrics import Metrics, observe_counted
 from consumer.processors.base import Outcome
 from consumer.record import ChangeRecord, Position, StreamRecord
-from consumer.shard.deadletter import DeadLetter, DeadLetters
+from consumer.shard.deadletter.letter import DeadLetter, DeadLetters
 from consumer.shard.envelopes import decode
 from consumer.shard.lanes import Lanes, Settle, Ticket
 from consumer.shard.retry import Backoff

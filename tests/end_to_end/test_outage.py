@@ -25,7 +25,9 @@ def test_an_outage_of_dynamodb_is_seen_in_the_lag_and_got_over_without_loss(
 ) -> None:
     shop = Shop(stage)
     letters = stage.directory / "letters"  # a directory of their own
-    settings = stage.write_settings(delivery={"on_failure": {"file": str(letters / "dead.jsonl")}})
+    settings = stage.write_settings(
+        delivery={"on_failure": {"file": {"path": str(letters / "dead.jsonl"), "durable": True}}}
+    )
     with Service(stage, settings) as service:
         service.wait_until_at_work()
         with shop.writing(rate=50):

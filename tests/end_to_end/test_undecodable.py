@@ -59,7 +59,9 @@ def dead_letters(file: Path) -> list[dict[str, Any]]:
 def test_it_goes_whole_into_the_dead_letter_file_and_all_around_it_is_settled(stage: Stage) -> None:
     shop, poisoned = Shop(stage), poison(stage.table)
     file = stage.directory / "dead-letters" / "items.jsonl"
-    with Service(stage, stage.write_settings(delivery={"on_failure": {"file": str(file)}})) as service:
+    with Service(
+        stage, stage.write_settings(delivery={"on_failure": {"file": {"path": str(file), "durable": True}}})
+    ) as service:
         service.wait_until_at_work(1)
         at_first = service.pids
         for data in poisoned:

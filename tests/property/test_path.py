@@ -15,7 +15,7 @@ from consumer.log import open_log
 from consumer.metrics import Metrics
 from consumer.processors.base import APPLIED, SKIPPED, STALE, Outcome, failed
 from consumer.record import ChangeRecord, StreamRecord
-from consumer.shard.deadletter import DeadLetter
+from consumer.shard.deadletter.letter import DeadLetter
 from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Settle
 from consumer.shard.path import RecordPath, decode_all
 from consumer.shard.window import Window

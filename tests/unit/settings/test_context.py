@@ -2,12 +2,12 @@ from pathlib import Path
 
 from consumer.settings.context import ShardContext, TableFacts, read_context, write_context
 from consumer.settings.load import load_settings
-from consumer.settings.model import Delivery, FileDeadLetter
+from consumer.settings.model import DeadLetterFile, Delivery, OnFailure
 
 TWO_PROCESSORS = """\
 application: shop-orders
 source: { kinesis: { stream: orders-changes, table: orders } }
-delivery: { batch_size: 50, on_failure: { file: /var/lib/tidemark/letters.jsonl } }
+delivery: { batch_size: 50, on_failure: { file: { path: /var/lib/tidemark/letters.jsonl, durable: true } } }
 processors:
   - name: as-the-file-says
     projection: { store: { dynamodb: { table: one } }, key: { orderId: keys.orderId } }
@@ -34,7 +34,7 @@ def test_a_processor_overrides_the_files_delivery_in_what_it_sets_and_shard_proc
         stream_retention_hours=24,
         first_start_at=0.0,
     )
-    letters = FileDeadLetter(file="/var/lib/tidemark/letters.jsonl")
+    letters = OnFailure(file=DeadLetterFile(path="/var/lib/tidemark/letters.jsonl", durable=True))
 
     write_context(tmp_path, context)
     read = read_context(tmp_path)

@@ -9,7 +9,7 @@ from consumer.errors import Rejected, Unavailable
 from consumer.log import open_log
 from consumer.processors.base import APPLIED, Outcome, Processor, failed
 from consumer.record import ChangeRecord
-from consumer.shard.deadletter import DeadLetters
+from consumer.shard.deadletter.letter import DeadLetters
 from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Ticket, Trouble
 from consumer.shard.retry import Backoff
 from tests.support.changes import put

@@ -14,7 +14,7 @@ from consumer.log import open_log
 from consumer.metrics import Metrics
 from consumer.processors.base import APPLIED, Outcome, Processor
 from consumer.record import ChangeRecord, Position, StreamRecord
-from consumer.shard.deadletter import DeadLetter
+from consumer.shard.deadletter.letter import DeadLetter
 from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Settle
 from consumer.shard.path import Decoded, RecordPath
 from consumer.shard.window import Window

@@ -9,11 +9,14 @@ import pytest
 
 from consumer.errors import Rejected, Unavailable, Undecodable
 from consumer.record import StreamRecord
-from consumer.settings.model import Delivery, FileDeadLetter
-from consumer.shard.deadletter import DeadLetter, DeadLetterPlaces, FileDeadLetters, NoDeadLetters
+from consumer.settings.model import DeadLetterFile, Delivery, OnFailure
+from consumer.shard.deadletter.file import FileDeadLetters
+from consumer.shard.deadletter.letter import DeadLetter, Origin
+from consumer.shard.deadletter.places import DeadLetterPlaces, NoDeadLetters
 
 RECORD = StreamRecord(b"\x00not JSON\xff", "49590338271490256608559692538361571095921575989136588898", 3, 17)
 SHARD = "shardId-000000000001"
+ORIGIN = Origin("shop", "orders", SHARD)
 
 
 def letter(number: int = 1, record: StreamRecord = RECORD) -> DeadLetter:
@@ -21,7 +24,7 @@ def letter(number: int = 1, record: StreamRecord = RECORD) -> DeadLetter:
 
 
 def letters(path: Path) -> FileDeadLetters:
-    return FileDeadLetters(path, application="shop", stream="orders", shard_id=SHARD)
+    return FileDeadLetters(path, ORIGIN, lambda: 1_700_000_000.5)
 
 
 def lines(path: Path) -> list[bytes]:
@@ -39,6 +42,9 @@ async def test_a_letter_holds_the_whole_record_and_all_that_is_known_of_it(path:
     document = orjson.loads(line)
     assert base64.b64decode(document.pop("record")) == RECORD.data
     assert document == {
+        "id": f"shop/view/{SHARD}/{RECORD.sequence_number}.3",
+        "failedAt": "2023-11-14T22:13:20.500+00:00",
+        "change": None,
         "application": "shop",
         "processor": "view",
         "error": {"type": "Rejected", "code": "ValidationException", "message": "no 1", "attempts": 6},
@@ -120,9 +126,12 @@ async def test_without_a_dead_letter_the_record_waits_and_the_error_says_what_to
 async def test_processors_that_name_one_file_share_its_writer_and_others_have_their_own(
     tmp_path: Path,
 ) -> None:
-    places = DeadLetterPlaces(application="shop", stream="orders", shard_id=SHARD)
+    places = DeadLetterPlaces(ORIGIN)
     shared, own = (
-        Delivery(on_failure=FileDeadLetter(file=str(tmp_path / f"{name}.jsonl"))) for name in ("a", "b")
+        Delivery(
+            on_failure=OnFailure(file=DeadLetterFile(path=str(tmp_path / f"{name}.jsonl"), durable=True))
+        )
+        for name in ("a", "b")
     )
 
     assert places.of(shared) is places.of(shared)

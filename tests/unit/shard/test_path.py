@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from consumer.errors import Unavailable
 from consumer.processors.base import Processor
 from consumer.record import Position, StreamRecord
-from consumer.shard.deadletter import DeadLetter
+from consumer.shard.deadletter.letter import DeadLetter
 from consumer.shard.path import RecordPath, decode_all
 from consumer.shard.window import Window
 from tests.support.changes import envelope, in_stream
