@@ -2,6 +2,7 @@ import base64
 import json
 import re
 import shlex
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,8 @@ from consumer.pod.adrift import Adrift
 from consumer.pod.report import PodReport, problems, totals
 from consumer.record import StreamRecord
 from consumer.settings.load import load_settings
-from consumer.shard.deadletter import DeadLetter, FileDeadLetters
+from consumer.shard.deadletter.file import FileDeadLetters
+from consumer.shard.deadletter.letter import DeadLetter, Origin
 from consumer.shard.envelopes import decode
 from tests.support.pages import ROOT, Block, all_blocks, blocks
 
@@ -95,16 +97,14 @@ async def test_the_example_of_a_dead_letter_is_what_is_written(tmp_path: Path) -
     )
     with pytest.raises(Rejected) as raised:
         Expression("length(new.items)").search({"new": {}, "keys": {}})
-    files = FileDeadLetters(
-        tmp_path / "dead-letters.jsonl",
-        application=example["application"],
-        stream=source["stream"],
-        shard_id=source["shard"],
-    )
+    origin = Origin(example["application"], source["stream"], source["shard"])
+    failed_at = datetime.fromisoformat(example["failedAt"]).timestamp()
+    files = FileDeadLetters(tmp_path / "dead-letters.jsonl", origin, lambda: failed_at)
+    letter = DeadLetter(example["processor"], record, raised.value, error["attempts"], decode(record))
 
-    await files.write(DeadLetter(example["processor"], record, raised.value, error["attempts"]))
+    await files.write(letter)
 
     written = tmp_path / "dead-letters.shardId-000000000000.jsonl"
     assert json.loads(written.read_text(encoding="utf-8")) == example
     assert f"/{written.name}`" in OPERATE.read_text(encoding="utf-8")
-    assert decode(record).keys == {"orderId": {"S": "A-7"}}
+    assert decode(record).keys == {"orderId": {"S": "A-7"}}  # what the page says it is
