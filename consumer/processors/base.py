@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import orjson
 
@@ -46,6 +46,23 @@ class Processor(Protocol):
         Raises:
             Rejected: some record is at fault.
             Unavailable: none is.
+        """
+        ...
+
+
+@runtime_checkable
+class StateProcessor(Processor, Protocol):
+    """A processor whose target is made equal to the source, so that the source itself can settle a change."""
+
+    @property
+    def tombstones_last(self) -> float | None:
+        """Seconds for which a deletion is remembered; None: for ever."""
+        ...
+
+    async def settle_by_source(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
+        """Carry out what the source holds now at each change's version; one outcome per record.
+
+        For changes that are so old that a later deletion may be forgotten.
         """
         ...
 

@@ -55,6 +55,22 @@ def merge(row: Version, change: Version) -> Version:
     return Version(row.floor(granularity), granularity)
 
 
+HORIZON_MARGIN_SECONDS = 3600.0
+"""Before the first tombstone can be gone: for clocks that differ, and for a write on its way meanwhile."""
+
+
+def is_past_horizon(version: Version, now: float, tombstones_last: float) -> bool:
+    """Whether the tombstone of a deletion that came after this change may be gone.
+
+        the change    its item is deleted, a tombstone written        the tombstone expires
+    --------|--------------------|-----------------------------------------------|--------> time
+            |<-- tombstones_last - margin -->| from here on the gate alone could let the item come back
+
+    `now` in Unix seconds, `tombstones_last` in seconds from a tombstone's writing on.
+    """
+    return now >= version.micros / 1_000_000 + tombstones_last - HORIZON_MARGIN_SECONDS
+
+
 _CODES = {Granularity.MICROSECOND: "us", Granularity.MILLISECOND: "ms", Granularity.SECOND: "s"}
 _GRANULARITIES = {code: granularity for granularity, code in _CODES.items()}
 

@@ -1,7 +1,9 @@
 """The projection processor: maps each change and writes it through the gate, different items side by side."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import TypeVar
 
 from consumer.errors import Rejected, Unavailable
 from consumer.processors.base import SKIPPED, Outcome, failed
@@ -9,6 +11,8 @@ from consumer.processors.gate import Stamp
 from consumer.processors.projection.mapping import Desired, ProjectionMapping
 from consumer.processors.projection.sink import ProjectionSink, SourceReader
 from consumer.record import ChangeRecord
+
+_Mapped = TypeVar("_Mapped")
 
 CONNECTIONS = 64
 """Writes under way at once in one shard process."""
@@ -33,6 +37,26 @@ class ProjectionProcessor:
 
     async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
         """Write each change; an item's changes one after the other, items side by side."""
+        return await self._by_item(records, self._outcome)
+
+    @property
+    def tombstones_last(self) -> float | None:
+        """Seconds for which a deletion is remembered; None: for ever."""
+        return self._sink.tombstones_last
+
+    async def settle_by_source(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
+        """Write what the source holds now at each change's version, through the same gate.
+
+        Right for a change of any age: should the item change after it was read, that change is newer, wins
+        over this write, and its tombstone, if it has one, is a fresh one.
+        """
+        return await self._by_item(records, self._outcome_by_source)
+
+    async def _by_item(
+        self,
+        records: Sequence[ChangeRecord],
+        outcome_of: Callable[[ChangeRecord], Coroutine[None, None, Outcome]],
+    ) -> list[Outcome]:
         chains: dict[str, list[int]] = {}
         for index, record in enumerate(records):
             chains.setdefault(record.item, []).append(index)
@@ -41,14 +65,14 @@ class ProjectionProcessor:
         async def carry_out(chain: list[int]) -> None:
             for index in chain:
                 async with self._connections:
-                    outcomes[index] = await self._outcome(records[index])
+                    outcomes[index] = await outcome_of(records[index])
 
         await asyncio.gather(*(carry_out(chain) for chain in chains.values()))
         return outcomes
 
     async def _outcome(self, change: ChangeRecord) -> Outcome:
         try:
-            desired = self._map(change)
+            desired = self._named(lambda: self._mapping.after(change))
             if desired is None:
                 return SKIPPED
             written = await self._sink.write(desired, change.version)
@@ -58,10 +82,11 @@ class ProjectionProcessor:
             return failed(error)
         return written
 
-    def _map(self, change: ChangeRecord) -> Desired | None:
-        """What the target should hold; an error the mapping has no name for is the record's fault too."""
+    @staticmethod
+    def _named(mapped: Callable[[], _Mapped]) -> _Mapped:
+        """What the mapping gives; an error it has no name for is the record's fault too."""
         try:
-            return self._mapping.after(change)
+            return mapped()
         except Rejected:
             raise
         except Exception as error:
@@ -70,8 +95,21 @@ class ProjectionProcessor:
 
     async def _settle_tie(self, change: ChangeRecord, held: Stamp) -> Outcome:
         self._on_tie()
+        self._source.see_that_ties_can_be_settled()
+        return await self._sink.settle_tie(held, change.version, partial(self._source_state, change))
 
-        async def source_state() -> Desired:
-            return self._mapping.holding(change.keys, await self._source.read(change.keys))
+    async def _outcome_by_source(self, change: ChangeRecord) -> Outcome:
+        source_state = partial(self._source_state, change)
+        try:
+            self._source.see_that_old_changes_can_be_settled()
+            written = await self._sink.write(await source_state(), change.version)
+            if isinstance(written, Stamp):
+                return await self._sink.settle_tie(written, change.version, source_state)
+        except (Rejected, Unavailable) as error:
+            return failed(error)
+        return written
 
-        return await self._sink.settle_tie(held, change.version, source_state)
+    async def _source_state(self, change: ChangeRecord) -> Desired:
+        """What the target should hold by what the source holds now."""
+        image = await self._source.read(change.keys)
+        return self._named(lambda: self._mapping.holding(change.keys, image))

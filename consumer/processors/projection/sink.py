@@ -59,20 +59,15 @@ class DynamoDB(Protocol):
 
 
 class SourceReader:
-    """Consistent reads of the source table, for ties."""
+    """Consistent reads of the source table, for what the records alone can't settle."""
 
     def __init__(self, client: DynamoDB, table: TableFacts, *, readable: bool) -> None:
         self._client = client
         self._table = table
         self._readable = readable
 
-    async def read(self, keys: Mapping[str, Mapping[str, str]]) -> Image | None:
-        """The item as it is now, None if it doesn't exist.
-
-        Raises:
-            Rejected: the source may not be read, so that a tie can't be settled.
-            Unavailable: it can't be read now.
-        """
+    def see_that_ties_can_be_settled(self) -> None:
+        """Raises Rejected where the source may not be read."""
         if not self._readable:
             message = (
                 f"two changes of this item carry one version, and the source table {self._table.name!r} "
@@ -80,6 +75,22 @@ class SourceReader:
                 "precision to MICROSECOND"
             )
             raise Rejected(message, code="VersionTie")
+
+    def see_that_old_changes_can_be_settled(self) -> None:
+        """Raises Rejected where the source may not be read."""
+        if not self._readable:
+            message = (
+                "the change is older than tombstones live, so that the item may have been deleted since, and "
+                f"the source table {self._table.name!r} may not be read to see; allow dynamodb:GetItem on it"
+            )
+            raise Rejected(message, code="PastHorizon")
+
+    async def read(self, keys: Mapping[str, Mapping[str, str]]) -> Image | None:
+        """The item as it is now, None if it doesn't exist.
+
+        Raises:
+            Unavailable: it can't be read now.
+        """
         request = {"TableName": self._table.name, "Key": keys, "ConsistentRead": True}
         answer = await self._client.call("GetItem", request)
         return answer.body.get("Item")
@@ -114,6 +125,11 @@ class ProjectionSink:
         absent = "attribute_not_exists(#t)" if adopt else "attribute_not_exists(#k)"
         self._names = {"#t": RESERVED} if adopt else {"#t": RESERVED, "#k": target.partition_key}
         self._newer = f"{absent} OR {DYNAMODB_NEWER}"
+
+    @property
+    def tombstones_last(self) -> float | None:
+        """Seconds from a tombstone's writing on; None: the table has no TTL, so they stay."""
+        return None if self._target.ttl_attribute is None else self._tombstone_seconds
 
     async def write(self, desired: Desired, version: Version) -> Stamp | Outcome:
         """Write a change's outcome if the row is absent or older; on a tie, the row's stamp.

@@ -10,6 +10,7 @@ from consumer.processors.gate import (
     Verdict,
     dynamodb_equal_values,
     dynamodb_newer_values,
+    is_past_horizon,
     judge,
     merge,
     stamp_from_attribute,
@@ -144,3 +145,12 @@ def test_settling_a_tie_never_puts_a_row_behind_a_change_that_was_newer() -> Non
         merged = Stamp(merge(held, came), "c")
         if judge(Stamp(held, "a"), Stamp(later, "d")) is Verdict.STALE:
             assert judge(merged, Stamp(later, "d")) is not Verdict.NEWER
+
+
+@pytest.mark.parametrize(("seconds", "is_past"), [(86_400 - 3_600 - 1, False), (86_400 - 3_600, True)])
+def test_a_change_is_past_the_horizon_once_the_first_tombstone_after_it_may_soon_be_gone(
+    seconds: int, *, is_past: bool
+) -> None:
+    created = 1_700_000_000
+    version = Version(created * 1_000_000, Granularity.MILLISECOND)
+    assert is_past_horizon(version, created + seconds, 86_400.0) is is_past
