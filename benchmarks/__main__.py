@@ -10,12 +10,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import catch_up, child_cpu, demo
+from benchmarks import catch_up, child_cpu, conditional_writes, demo, stuck_sink
 
 _BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
     "demo": demo.measure,
     "catch_up": catch_up.measure,
     "child_cpu": child_cpu.measure,
+    "conditional_writes": conditional_writes.measure,
+    "stuck_sink": stuck_sink.measure,
 }
 _AIMS = {
     "demo.first_settled_seconds": "8 or less",
@@ -24,6 +26,14 @@ _AIMS = {
     "child_cpu.times_stock": "5 or more",
     "child_cpu.ours_idle_megabytes": "below 60",
     "catch_up.ours_shard_process_peak_megabytes": "below 60",
+    "conditional_writes.writes_per_second": "4,000 or more",
+    "conditional_writes.cpu_seconds_per_100_000": "below 25",
+    "conditional_writes.times_serial": "25 or more",
+    "stuck_sink.silent_peak_megabytes": "below 150",
+    "stuck_sink.failing_peak_megabytes": "below 150",
+    "stuck_sink.silent_cpu_percent": "below 1",
+    "stuck_sink.failing_cpu_percent": "below 1",
+    "stuck_sink.idle_cpu_percent": "below 1",
 }
 
 

@@ -87,7 +87,7 @@ def _set_the_stage() -> str:
         StreamArn=arn,
         EnableKinesisStreamingConfiguration={"ApproximateCreationDateTimePrecision": "MICROSECOND"},
     )
-    records = envelopes(_RECORDS)
+    records = list(envelopes(_RECORDS))
     last = ""
     for first in range(0, _RECORDS, _A_PUT):
         entries: list[PutRecordsRequestEntryTypeDef] = [

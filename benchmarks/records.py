@@ -4,7 +4,8 @@ import base64
 import json
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import count, islice
 
 from consumer.record import Image
 
@@ -15,9 +16,9 @@ _FIRST_MICROS = 1_795_250_544_000_000
 _FIRST_SEQUENCE_NUMBER = 49_600_000_000_000_000_000_000_000_000_000_000_000
 
 
-def envelope(number: int, chance: random.Random) -> bytes:
+def envelope(number: int, chance: random.Random, keys: int = KEYS) -> bytes:
     """One order's change, about a kilobyte."""
-    order = f"o-{number % KEYS}"
+    order = f"o-{number % keys}"
     image: Image = {
         "orderId": {"S": order},
         "customerId": {"S": f"customer-{chance.randrange(10**6):06}"},
@@ -49,25 +50,32 @@ def envelope(number: int, chance: random.Random) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def envelopes(count: int) -> list[bytes]:
-    """The same records in every run."""
+def envelopes(how_many: int, keys: int = KEYS) -> Iterator[bytes]:
+    """The same records in every run, of so many orders by turns."""
     chance = random.Random(20261121)
-    return [envelope(number, chance) for number in range(count)]
+    return (envelope(number, chance, keys) for number in range(how_many))
 
 
-def messages(records: list[bytes], arrived_at_ms: int) -> Iterator[bytes]:
-    """The records as processRecords lines."""
-    for first in range(0, len(records), RECORDS_A_MESSAGE):
+def newest_versions(how_many: int, keys: int = KEYS) -> dict[str, int]:
+    """Of each order, the microseconds that its last change carries."""
+    return {f"o-{number % keys}": _FIRST_MICROS + number for number in range(how_many)}
+
+
+def messages(records: Iterable[bytes], arrived_at_ms: int) -> Iterator[bytes]:
+    """The records as processRecords lines, each made when it is asked for."""
+    numbers = count(_FIRST_SEQUENCE_NUMBER)
+    waiting = iter(records)
+    while data := list(islice(waiting, RECORDS_A_MESSAGE)):
         batch = [
             {
                 "action": "record",
-                "data": base64.b64encode(data).decode("ascii"),
+                "data": base64.b64encode(record).decode("ascii"),
                 "partitionKey": "a" * 32,
-                "sequenceNumber": str(_FIRST_SEQUENCE_NUMBER + number),
+                "sequenceNumber": str(next(numbers)),
                 "approximateArrivalTimestamp": arrived_at_ms,
                 "subSequenceNumber": 0,
             }
-            for number, data in enumerate(records[first : first + RECORDS_A_MESSAGE], first)
+            for record in data
         ]
         line = {"action": "processRecords", "records": batch, "millisBehindLatest": 0}
         yield json.dumps(line, separators=(",", ":")).encode() + b"\n"

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.records import TABLE
-from checkpoint.leases import create_tables, seed
+from checkpoint.leases import create_tables
 from checkpoint.positions import Positions
-from checkpoint.seeding import TrimHorizon
 from consumer.aws.clients import open_clients
 from consumer.metrics import METRICS_DIRECTORY_VARIABLE, metrics_directory
 from consumer.settings.context import (
@@ -26,8 +25,11 @@ from consumer.settings.model import Settings
 from consumer.status import status_directory
 from sandbox.process import REGION, SandboxProcess
 
-STREAM = "orders-changes"
-WORKER = "bench"
+_STREAM = "orders-changes"
+VIEW = "order-view"
+SHARD = "shardId-000000000000"
+_WORKER = "bench"
+TARGET_REGION = "us-west-2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +52,27 @@ class Stage:
 
 
 @contextmanager
-def open_stage(application: str) -> Iterator[Stage]:
-    """A stage of its own for one measurement."""
+def open_stage(application: str, *, target_url: str | None = None) -> Iterator[Stage]:
+    """A stage of its own for one measurement.
+
+    `target_url`: the read model's table stands in a region of its own, which is reached there.
+    """
     with SandboxProcess() as sandbox, tempfile.TemporaryDirectory(prefix="tidemark-bench-") as directory:
         run_directory = Path(directory)
         status_directory(run_directory).mkdir()
         metrics_directory(run_directory).mkdir()
-        settings = _settings(application)
+        target_region = REGION if target_url is None else TARGET_REGION
+        settings = _settings(application, target_region)
         os.environ.update(sandbox.environment)
         asyncio.run(_prepare(sandbox.endpoint, application))
-        write_context(run_directory, _context(settings, sandbox.endpoint))
+        endpoints = [
+            Endpoint(service=service, region=REGION, url=sandbox.endpoint)
+            for service in ("dynamodb", "kinesis")
+        ]
+        if target_url is not None:
+            endpoints.append(Endpoint(service="dynamodb", region=TARGET_REGION, url=target_url))
+        write_context(run_directory, _context(settings, endpoints, target_region))
         yield Stage(sandbox, run_directory, settings)
-
-
-async def seed_leases(stage: Stage) -> None:
-    """Write the leases, as the pod does before the daemon starts."""
-    async with open_clients(lambda _service, _region: stage.sandbox.endpoint) as clients:
-        dynamodb, kinesis = clients.client("dynamodb", REGION), clients.client("kinesis", REGION)
-        await seed(dynamodb, kinesis, stage.settings.application, STREAM, TrimHorizon())
 
 
 async def _prepare(endpoint: str, application: str) -> None:
@@ -75,39 +80,49 @@ async def _prepare(endpoint: str, application: str) -> None:
         dynamodb = clients.client("dynamodb", REGION)
         await Positions(dynamodb, application).create()
         await create_tables(dynamodb, application)
+        lease = {  # without it the shard process takes it for lost
+            "leaseKey": {"S": SHARD},
+            "leaseOwner": {"S": _WORKER},
+            "leaseCounter": {"N": "1"},
+            "ownerSwitchesSinceCheckpoint": {"N": "0"},
+            "checkpoint": {"S": "TRIM_HORIZON"},
+            "checkpointSubSequenceNumber": {"N": "0"},
+        }
+        await dynamodb.call("PutItem", {"TableName": application, "Item": lease})
 
 
-def _settings(application: str) -> Settings:
-    projection = {"store": {"dynamodb": {"table": "order-view"}}, "key": {"orderId": "keys.orderId"}}
+def _settings(application: str, target_region: str) -> Settings:
+    projection = {
+        "store": {"dynamodb": {"table": VIEW, "region": target_region}},
+        "key": {"orderId": "keys.orderId"},
+    }
     return Settings.model_validate(
         {
             "application": application,
-            "source": {"kinesis": {"stream": STREAM, "table": TABLE}},
+            "source": {"kinesis": {"stream": _STREAM, "table": TABLE}},
             "kcl": {
                 "failover_time": "2s",
                 "lease_assignment_interval": "1s",
                 "idle_time_between_reads": "200ms",
                 "shutdown_grace": "10s",
             },
-            "processors": [{"name": "order-view", "projection": projection}],
+            "processors": [{"name": VIEW, "projection": projection}],
         }
     )
 
 
-def _context(settings: Settings, endpoint: str) -> ShardContext:
-    def table(name: str) -> TableFacts:
-        return TableFacts(name=name, region=REGION, partition_key="orderId", key_types={"orderId": "S"})
+def _context(settings: Settings, endpoints: list[Endpoint], target_region: str) -> ShardContext:
+    def table(name: str, region: str) -> TableFacts:
+        return TableFacts(name=name, region=region, partition_key="orderId", key_types={"orderId": "S"})
 
     return ShardContext(
         settings=settings,
-        worker_id=WORKER,
+        worker_id=_WORKER,
         region=REGION,
-        endpoints=tuple(
-            Endpoint(service=service, region=REGION, url=endpoint) for service in ("dynamodb", "kinesis")
-        ),
-        source_table=table(TABLE),
+        endpoints=tuple(endpoints),
+        source_table=table(TABLE, REGION),
         source_readable=True,
-        targets={"order-view": table("order-view")},
+        targets={VIEW: table(VIEW, target_region)},
         stream_retention_hours=24,
         first_start_at=time.time(),
     )
