@@ -8,7 +8,7 @@ from checkpoint.leases import AtTimestamp, Start, TrimHorizon, create_tables, ha
 from checkpoint.positions import Positions, changed_processors
 from consumer.errors import SettingsError
 from consumer.log import Logger
-from consumer.pod.preflight import Clients, inspect
+from consumer.pod.preflight import Clients, Inspection, inspect
 from consumer.processors.base import fingerprint
 from consumer.settings.context import Endpoint, ShardContext
 from consumer.settings.model import Settings
@@ -43,6 +43,26 @@ async def prepare(
     start = start_position(settings, first_start_at)
     report = await seed(dynamodb, clients.client("kinesis", region), application, stream, start)
     log.info("leases seeded", written=report.written, moved=report.moved, reason=report.reason)
+    return context_of(
+        settings,
+        inspection,
+        worker_id=worker_id,
+        region=region,
+        endpoint_url=endpoint_url,
+        first_start_at=first_start_at,
+    )
+
+
+def context_of(
+    settings: Settings,
+    inspection: Inspection,
+    *,
+    worker_id: str,
+    region: str,
+    endpoint_url: Callable[[str, str], str],
+    first_start_at: float,
+) -> ShardContext:
+    """What processors are built with: the settings, and what was found in AWS."""
     return ShardContext(
         settings=settings,
         worker_id=worker_id,

@@ -118,6 +118,10 @@ class _Source(msgspec.Struct, frozen=True, rename="camel"):
     approximate_arrival_timestamp: int | None = None
 
 
+class _Error(msgspec.Struct, frozen=True):
+    code: str = "unknown"
+
+
 class _Document(msgspec.Struct, frozen=True, rename="camel"):
     application: str
     processor: str | None
@@ -125,6 +129,7 @@ class _Document(msgspec.Struct, frozen=True, rename="camel"):
     id: str = ""
     record: str | None = None
     record_at: ClaimCheck | None = None
+    error: _Error = _Error()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,7 @@ class KeptLetter:
     shard_id: str
     record: StreamRecord | None
     claim_check: ClaimCheck | None = None
+    error_code: str = "unknown"
 
 
 class UnreadableLetterError(TidemarkError):
@@ -176,6 +182,7 @@ def from_document(text: bytes) -> KeptLetter:
         shard_id=source.shard,
         record=record,
         claim_check=document.record_at,
+        error_code=document.error.code,
     )
 
 
