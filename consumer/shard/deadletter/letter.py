@@ -11,7 +11,8 @@ One JSON object:
     record       base64 of the bytes as they came
 
 A letter that is larger than its queue takes has `recordAt` {s3, bytes, sha256} in the place of `record`: a
-claim check for the whole letter in S3.
+claim check for the whole letter in S3. Where even that is too large, what explains it is left out of it, and
+stands in S3 alone.
 """
 
 import base64
@@ -25,6 +26,9 @@ import orjson
 
 from consumer.errors import Rejected, TidemarkError
 from consumer.record import ChangeRecord, StreamRecord
+
+_NOTICE_CHARACTERS = 2_000
+"""Of an error's message in a notice: SNS takes 256 KiB, and a person reads less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +82,7 @@ def to_document(letter: DeadLetter, origin: Origin, now: float) -> dict[str, obj
         "application": origin.application,
         "processor": letter.processor,
         "failedAt": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds"),
-        "error": {
-            "type": type(letter.error).__name__,
-            "code": letter.error.code,
-            "message": str(letter.error),
-            "attempts": letter.attempts,
-        },
+        "error": _error(letter),
         "source": {
             "stream": origin.stream,
             "shard": origin.shard_id,
@@ -102,12 +101,43 @@ def to_document(letter: DeadLetter, origin: Origin, now: float) -> dict[str, obj
     }
 
 
+def _error(letter: DeadLetter, characters: int | None = None) -> dict[str, object]:
+    error = letter.error
+    # A function's error may hold what UTF-8 can't (a lone surrogate): no letter must fail by it.
+    message = str(error).encode("utf-8", "backslashreplace").decode()
+    return {
+        "type": type(error).__name__,
+        "code": error.code,
+        "message": message[:characters],
+        "attempts": letter.attempts,
+    }
+
+
 class ClaimCheck(msgspec.Struct, frozen=True):
     """Where the whole letter is; `bytes` and `sha256` (hexadecimal) are of what stands there."""
 
     s3: str
     bytes: int
     sha256: str
+
+
+def to_pointer(document: dict[str, object], check: ClaimCheck) -> dict[str, object]:
+    """The letter with a claim check in the place of its record."""
+    pointer = {name: value for name, value in document.items() if name != "record"}
+    return pointer | {"recordAt": {"s3": check.s3, "bytes": check.bytes, "sha256": check.sha256}}
+
+
+def to_least(pointer: dict[str, object]) -> dict[str, object]:
+    """A pointer without what may be long: a person finds it in the whole letter."""
+    needed = ("id", "application", "processor", "failedAt", "source", "recordAt")
+    return {name: pointer[name] for name in needed}
+
+
+def to_notice(letter: DeadLetter, origin: Origin, now: float) -> dict[str, object]:
+    """What a topic is told of the letter: not the record, and of a long message the beginning."""
+    document = to_document(letter, origin, now)
+    del document["record"]
+    return document | {"error": _error(letter, _NOTICE_CHARACTERS)}
 
 
 class _Source(msgspec.Struct, frozen=True, rename="camel"):
@@ -187,5 +217,8 @@ def from_document(text: bytes) -> KeptLetter:
 
 
 def encode(document: dict[str, object]) -> bytes:
-    """The document's JSON."""
-    return orjson.dumps(document)
+    """The document's JSON, of characters that a queue takes.
+
+    U+FFFE and U+FFFF are none of them (Amazon SQS API Reference, SendMessage), but may stand in a key.
+    """
+    return orjson.dumps(document).replace(b"\xef\xbf\xbe", rb"\ufffe").replace(b"\xef\xbf\xbf", rb"\uffff")
