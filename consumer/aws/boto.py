@@ -1,18 +1,23 @@
 """boto3's clients, and what botocore knows of regions and endpoints; never imported by a shard process."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, overload
 
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from consumer.errors import SettingsError
+from consumer.errors import SettingsError, Unavailable
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_kinesis import KinesisClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_sns import SNSClient
+    from types_boto3_sqs import SQSClient
 
 _CONFIG = Config(
     connect_timeout=3,
@@ -26,9 +31,28 @@ _CONFIG = Config(
 def boto_client(service: Literal["dynamodb"], region: str) -> "DynamoDBClient": ...
 @overload
 def boto_client(service: Literal["kinesis"], region: str) -> "KinesisClient": ...
-def boto_client(service: Literal["dynamodb", "kinesis"], region: str) -> object:
+@overload
+def boto_client(service: Literal["s3"], region: str) -> "S3Client": ...
+@overload
+def boto_client(service: Literal["sns"], region: str) -> "SNSClient": ...
+@overload
+def boto_client(service: Literal["sqs"], region: str) -> "SQSClient": ...
+def boto_client(service: Literal["dynamodb", "kinesis", "s3", "sns", "sqs"], region: str) -> object:
     """A blocking client for what is not hot; endpoints and credentials by botocore's own rules."""
     return boto3.session.Session().client(service, region_name=region, config=_CONFIG)
+
+
+@contextmanager
+def errors_as_unavailable(what: str) -> Iterator[None]:
+    """Whatever boto3 raises is raised as Unavailable, with the service's own code: "<what>: <code>: <why>"."""
+    try:
+        yield
+    except ClientError as error:
+        said = error.response["Error"]
+        code = said.get("Code", "Unknown")
+        raise Unavailable(f"{what}: {code}: {said.get('Message') or 'no message'}", code=code) from error
+    except BotoCoreError as error:
+        raise Unavailable(f"{what}: {error}", code=type(error).__name__) from error
 
 
 def default_region() -> str:

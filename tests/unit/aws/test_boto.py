@@ -3,9 +3,16 @@
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 
-from consumer.aws.boto import boto_client, default_region, endpoint_url, is_endpoint_overridden
-from consumer.errors import SettingsError
+from consumer.aws.boto import (
+    boto_client,
+    default_region,
+    endpoint_url,
+    errors_as_unavailable,
+    is_endpoint_overridden,
+)
+from consumer.errors import SettingsError, Unavailable
 
 VARIABLES = (
     "AWS_REGION",
@@ -77,3 +84,26 @@ def test_a_boto3_client_is_for_the_region_asked_for() -> None:
     assert (
         boto_client("dynamodb", "eu-west-2").meta.endpoint_url == "https://dynamodb.eu-west-2.amazonaws.com"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        pytest.param(
+            ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DeleteMessage"),
+            "AccessDenied",
+            "queue q: AccessDenied: no",
+            id="the service refused",
+        ),
+        pytest.param(
+            EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
+            "EndpointConnectionError",
+            'queue q: Could not connect to the endpoint URL: "http://127.0.0.1:1"',
+            id="nobody answered",
+        ),
+    ],
+)
+def test_whatever_boto3_raises_is_unavailable_with_its_code(error: Exception, code: str, text: str) -> None:
+    with pytest.raises(Unavailable) as raised, errors_as_unavailable("queue q"):
+        raise error
+    assert (raised.value.code, str(raised.value)) == (code, text)
