@@ -99,6 +99,11 @@ class Metrics:
             "Dead letters that could not be written; each is tried again.",
             labelnames=by_processor,
         )
+        self.rejected_runs = counter(
+            "rejected_runs",
+            "Times so many records in a row were rejected that the store itself was taken for wrong.",
+            labelnames=by_processor,
+        )
         self.checkpoint_failures = counter(
             "checkpoint_failures", "Checkpoints KCL refused.", labelnames=["error"]
         )

@@ -25,6 +25,8 @@ class ProcessorStatus(msgspec.Struct, frozen=True):
     name: str
     settled: int
     outcomes: dict[str, int]
+    items_waiting: int = 0
+    """Items held back by a record that is to be tried again, or whose dead letter can't be written."""
     unavailable_since: float | None = None
     last_error: str | None = None
 

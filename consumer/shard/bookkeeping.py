@@ -202,14 +202,10 @@ class Bookkeeper:
             return "draining", None
         if self._books.parked is not None:
             return "parked", self._books.parked
-        troubled = [lanes for lanes in self._path.lanes if lanes.trouble.since is not None]
-        if troubled:
-            return "waiting", f"{troubled[0].name} waits: {troubled[0].trouble.last_error}"
-        if self._path.blocked is not None:
-            return "waiting", self._path.blocked
-        if self._window.is_full:
-            return "waiting", "the window is full: the processors are slower than the stream"
-        return self.state, None
+        reason = next(filter(None, map(_why_it_waits, self._path.lanes)), None) or self._path.blocked
+        if reason is None and self._window.is_full:
+            reason = "the window is full: the processors are slower than the stream"
+        return (self.state, None) if reason is None else ("waiting", reason)
 
     def _processor_status(self, lanes: Lanes) -> ProcessorStatus:
         outcomes = self._path.outcomes[lanes.name]
@@ -217,9 +213,17 @@ class Bookkeeper:
             name=lanes.name,
             settled=sum(outcomes.values()),
             outcomes=dict(outcomes),
+            items_waiting=lanes.waiting()[0],
             unavailable_since=lanes.trouble.since,
             last_error=lanes.trouble.last_error,
         )
+
+
+def _why_it_waits(lanes: Lanes) -> str | None:
+    if lanes.trouble.since is not None:
+        return f"{lanes.name} waits: {lanes.trouble.last_error}"
+    items, stuck = lanes.waiting()
+    return None if stuck is None else f"{lanes.name} holds back {items} of the items: {stuck}"
 
 
 def _is_news(written: ShardPosition, row: ShardPosition) -> bool:

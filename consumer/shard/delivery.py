@@ -198,7 +198,16 @@ class ShardDelivery:
                 clock=time.time,
                 on_tie=metrics.version_ties.labels(name).inc,
             ),
-            LanePolicy(lanes=delivery.parallelization_factor, batch_size=delivery.batch_size),
+            LanePolicy(
+                lanes=delivery.parallelization_factor,
+                batch_size=delivery.batch_size,
+                coalesces=processor.keeps_state,
+                batching_window=delivery.maximum_batching_window,
+                maximum_retry_attempts=delivery.maximum_retry_attempts,
+                maximum_record_age=delivery.maximum_record_age,
+                bisects=delivery.bisect_batch_on_function_error,
+                pauses_on_rejected_run=delivery.on_rejected_run == "pause",
+            ),
             places.of(delivery),
             settle,
             LaneTools(
@@ -208,6 +217,7 @@ class ShardDelivery:
                 on_retry=metrics.retries.labels(name).inc,
                 on_dead_letter=metrics.dead_letters.labels(name).inc,
                 on_dead_letter_failure=metrics.dead_letter_failures.labels(name).inc,
+                on_rejected_run=metrics.rejected_runs.labels(name).inc,
             ),
         )
 

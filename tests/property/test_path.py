@@ -95,12 +95,7 @@ def make_path(evidence: Evidence, interleaver: Interleaver, random: Random, wind
             LanePolicy(lanes=3, batch_size=2, maximum_retry_attempts=1),
             letters,
             settle,
-            LaneTools(
-                clock=lambda: 0.0,
-                uniform=lambda: 0.0,
-                log=open_log(BytesIO()),
-                sleep=lambda _: asyncio.sleep(0),
-            ),
+            LaneTools(clock=lambda: 0.0, uniform=lambda: 0.0, log=open_log(BytesIO())),
         )
 
     return RecordPath(

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from consumer.attributes import (
     NO_IMAGE_DIGEST,
     RESERVED,
@@ -116,14 +118,16 @@ class ProjectionMapping:
         return row
 
     def _was_outside(self, change: ChangeRecord) -> bool:
-        if not change.old_image:
-            return change.event_name == "INSERT"
-        if self._when is None:
+        if not change.old_image and change.event_name != "INSERT":
             return False
+        images = (change.old_image, *change.between) if change.old_image else change.between
+        return not any(self._may_be_member(change.keys, image) for image in images)
+
+    def _may_be_member(self, keys: Mapping[str, Mapping[str, str]], image: msgspec.Raw) -> bool:
         try:
-            return not self._is_member(change.keys, decode_image(change.old_image))
+            return self._is_member(keys, decode_image(image))
         except Rejected:  # what can't be judged may have been inside: a delete too many does no harm
-            return False
+            return True
 
     def _is_member(self, keys: Mapping[str, Mapping[str, str]], image: Image) -> bool:
         """JMESPath's own truth: false, null, and empty texts, lists and objects are false."""

@@ -1,22 +1,28 @@
-"""Lanes over a processor that does what a test says, with everything that came of the records."""
+"""Lanes over a processor that does what a test says, in virtual time, with all that came of the records."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from io import BytesIO
+from typing import Any
 
 from consumer.errors import Rejected, Unavailable
 from consumer.log import open_log
-from consumer.processors.base import APPLIED, Outcome, Processor, failed
+from consumer.processors.base import APPLIED, Outcome, failed
 from consumer.record import ChangeRecord
 from consumer.shard.deadletter.letter import DeadLetters
 from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Ticket, Trouble
-from consumer.shard.retry import Backoff
 from tests.support.changes import put
 from tests.unit.shard.rig import Letters
 
 AWAY = Unavailable("the table is away", code="InternalServerError")
 BAD = Rejected("not in this table", code="ValidationException")
+
+EPOCH = 1_000.0
+"""Unix seconds at the start of a test."""
+
+PATIENCE_SECONDS = 100_000.0
+"""Of virtual time."""
 
 Process = Callable[[Sequence[ChangeRecord]], Awaitable[list[Outcome]]]
 
@@ -26,10 +32,13 @@ class Target:
 
     def __init__(self, process: Process) -> None:
         self.batches: list[list[str]] = []
+        self.times: list[float] = []
+        """When each batch was begun, in seconds of virtual time."""
         self._process = process
 
     async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
         self.batches.append([name(record) for record in records])
+        self.times.append(asyncio.get_running_loop().time())
         return await self._process(records)
 
 
@@ -40,38 +49,38 @@ class Bench:
         self,
         process: Process,
         *,
-        lanes: int = 1,
-        batch_size: int = 100,
         dead_letters: DeadLetters | None = None,
-        sleep: Callable[[float], Awaitable[None]] | None = None,
-        processor: Processor | None = None,
+        **policy: Any,  # noqa: ANN401 - LanePolicy's own arguments
     ) -> None:
         self.target = Target(process)
         self.letters = Letters()
         self.settled: dict[int, str] = {}
-        self.delays: list[float] = []
         self.counts: dict[str, int] = defaultdict(int)
         self.trouble = Trouble()
         self._grew = asyncio.Event()
         tools = LaneTools(
-            clock=lambda: 1_000.0,
+            clock=lambda: EPOCH + asyncio.get_running_loop().time(),
             uniform=lambda: 1.0,
             log=open_log(BytesIO()),
-            sleep=sleep or self._sleep,
             on_retry=lambda: self._count("retry"),
             on_dead_letter=lambda: self._count("dead letter"),
             on_dead_letter_failure=lambda: self._count("dead letter failure"),
+            on_rejected_run=lambda: self._count("rejected run"),
             trouble=self.trouble,
         )
-        policy = LanePolicy(lanes=lanes, batch_size=batch_size, backoff=Backoff())
         self.lanes = Lanes(
-            "view", processor or self.target, policy, dead_letters or self.letters, self._settle, tools
+            "view",
+            self.target,
+            LanePolicy(**{"lanes": 1, "batch_size": 100, **policy}),
+            dead_letters or self.letters,
+            self._settle,
+            tools,
         )
 
     async def deliver(self, records: Sequence[ChangeRecord]) -> None:
         """Run the lanes until all is settled."""
         self.lanes.give(list(enumerate(records)))
-        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
             group.create_task(self.lanes.run())
             while len(self.settled) < len(records):
                 await self._grew.wait()
@@ -83,10 +92,6 @@ class Bench:
             assert ordinal not in self.settled
             self.settled[ordinal] = outcome.kind
         self._grew.set()
-
-    async def _sleep(self, seconds: float) -> None:
-        self.delays.append(seconds)
-        await asyncio.sleep(0)
 
     def _count(self, what: str) -> None:
         self.counts[what] += 1

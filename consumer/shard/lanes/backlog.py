@@ -1,0 +1,292 @@
+"""What one lane has to deliver, and when. Pure: the time is handed in, nobody waits here.
+
+    pieces ----+    what is left of batches that failed as a whole; tried first
+    held ------+--> the next batch
+    ready -----+    what came, in stream order
+
+An item whose first record can't be settled yet is held: what came after it queues behind it, and the lane's
+other items go on. A record of a held item that turns up in a piece or in what is ready joins that queue when
+it is met, so an item's records are never begun out of order. Times are the event loop's, in seconds.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from consumer.errors import Rejected, Unavailable
+from consumer.record import ChangeRecord
+from consumer.shard.lanes.coalescing import coalesce, leading_run
+from consumer.shard.lanes.tools import Ticket
+
+_NEVER = float("inf")
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is handed to the processor at once: `changes`, the n-th of them standing for `groups[n]`."""
+
+    groups: list[list[Ticket]]
+    changes: list[ChangeRecord]
+    attempts: int = 0
+    """Tries that counted against the batch as a whole, where it is kept together."""
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class Held:
+    """An item that waits.
+
+    Attributes:
+        tickets: its records, the one that is waited for first.
+        due: when to go on with it.
+        attempts: tries that counted against the first record.
+        failures: tries in a row that failed for any reason, for the back-off.
+        error: why the first record waits.
+        alone: the first record is to be tried by itself: it failed without telling which of a batch it was.
+    """
+
+    tickets: deque[Ticket] = field(default_factory=deque)
+    due: float = 0.0
+    attempts: int = 0
+    failures: int = 0
+    error: Rejected | Unavailable | None = None
+    alone: bool = False
+
+
+@dataclass(slots=True)
+class _Piece:
+    tickets: list[Ticket]
+    due: float = 0.0
+    attempts: int = 0
+    failures: int = 0
+    together: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a record is to be buried, and how often it was tried."""
+
+    error: Rejected
+    attempts: int
+
+
+class Backlog:
+    """One lane's."""
+
+    def __init__(self, *, batch_size: int, coalesces: bool, batching_window: float) -> None:
+        self.ready: deque[Ticket] = deque()
+        """What came and was not looked at; the owner appends."""
+        self.held: dict[str, Held] = {}
+        self._batch_size = batch_size
+        self._coalesces = coalesces
+        self._window = batching_window
+        self._filling_since: float | None = None
+        self._pieces: deque[_Piece] = deque()
+        self._due: list[tuple[float, int, str]] = []
+        self._number = count()
+        self._apart: set[int] = set()
+        self._condemned: dict[int, Verdict] = {}
+
+    def next_batch(self, now: float, *, probing: bool) -> Batch | None:
+        """What to deliver now, only one change of it if `probing`; None: nothing is due."""
+        limit = 1 if probing else self._batch_size
+        while self._pieces:
+            piece = self._pieces[0]
+            if piece.due > now:
+                return None
+            self._pieces.popleft()
+            tickets = self._not_held(piece.tickets)
+            if piece.together:
+                return self._batch([[ticket] for ticket in tickets], piece)
+            if len(tickets) > limit:
+                self._pieces.appendleft(_Piece(tickets[limit:]))
+            if tickets:
+                return self._batch(self._grouped(tickets[:limit]))
+        groups = list(self._groups_due(now, limit))
+        if not groups or not self._is_alone(groups[0]):
+            groups += self._groups_ready(now, limit - len(groups))
+        return self._batch(groups) if groups else None
+
+    def due_at(self) -> float | None:
+        """When there will be something to deliver, if nothing new comes; None: never."""
+        if self._pieces:
+            return self._pieces[0].due
+        times = [self._due[0][0]] if self._due else []
+        if self.ready:
+            times.append((self._filling_since or 0.0) + self._window)
+        return min(times, default=None)
+
+    def halve(self, batch: Batch, now: float) -> None:
+        """Deliver the two halves of a batch apart, before anything else."""
+        tickets = self._not_tried_before(batch, now)
+        middle = len(tickets) // 2
+        halves = tickets[middle:], tickets[:middle]
+        self._pieces.extendleft(_Piece(half) for half in halves if half)
+
+    def keep_together(self, batch: Batch, due: float) -> None:
+        """Deliver the batch again as it is, before anything else."""
+        tickets = self._not_tried_before(batch, due)
+        if tickets:
+            self._pieces.appendleft(_Piece(tickets, due, batch.attempts, batch.failures, together=True))
+
+    def hold(self, tickets: Sequence[Ticket]) -> Held:
+        """Put records of one item back, in front of those that came after them; they wait until `wake`."""
+        held = self.held.setdefault(tickets[0][1].item, Held())
+        held.tickets.extendleft(reversed(tickets))
+        held.due = _NEVER
+        return held
+
+    def take_apart(self, tickets: Sequence[Ticket]) -> None:
+        """From now on each of these records is tried by itself."""
+        self._apart.update(ordinal for ordinal, _ in tickets)
+
+    def condemn(self, ordinal: int, verdict: Verdict) -> None:
+        """The record is not tried any more: only to be buried."""
+        self._condemned[ordinal] = verdict
+
+    def wake(self, item: str, due: float) -> None:
+        """Go on with a held item at that time."""
+        held = self.held[item]
+        held.due = due
+        heapq.heappush(self._due, (due, next(self._number), item))
+
+    def wake_unavailable(self, now: float) -> None:
+        """The store is back: nobody who waited for it has to wait longer."""
+        for item, held in self.held.items():
+            # What failed by itself, for a reason nobody knows, goes by its own back-off.
+            if isinstance(held.error, Unavailable) and not held.alone and now < held.due < _NEVER:
+                self.wake(item, now)
+        for piece in self._pieces:
+            piece.due = min(piece.due, now)
+
+    def settled(self, tickets: Sequence[Ticket], now: float) -> None:
+        """These are done for good: whoever waited behind them goes on."""
+        if self._apart:
+            self._apart.difference_update([ordinal for ordinal, _ in tickets])
+        if not self.held:
+            return
+        for item in {ticket[1].item for ticket in tickets}:
+            held = self.held.get(item)
+            if held is None:
+                continue
+            if held.tickets:
+                self.held[item] = Held(held.tickets)
+                self.wake(item, now)
+            else:
+                del self.held[item]
+
+    def take_condemned(self, now: float) -> Iterator[tuple[Ticket, Verdict]]:
+        """The records to be buried now; each is out of the queue until it is settled."""
+        for item in [item for item, held in self.held.items() if held.due <= now] if self._condemned else ():
+            held = self.held[item]
+            verdict = self._condemned.pop(held.tickets[0][0], None)
+            if verdict is not None:
+                held.due = _NEVER
+                yield held.tickets.popleft(), verdict
+
+    def note_filling(self, now: float) -> None:
+        """Something came: the batching window begins, if it has not."""
+        if self._filling_since is None:
+            self._filling_since = now
+
+    def _not_tried_before(self, batch: Batch, due: float) -> list[Ticket]:
+        """The batch without the items that were held already: those are tried by themselves from now on."""
+        fresh: list[Ticket] = []
+        again: dict[str, list[Ticket]] = {}
+        for ticket in (ticket for group in batch.groups for ticket in group):
+            item = ticket[1].item
+            (again.setdefault(item, []) if item in self.held else fresh).append(ticket)
+        for item, tickets in again.items():
+            self.hold(tickets).alone = True
+            self.wake(item, due)
+        return fresh
+
+    def _not_held(self, tickets: list[Ticket]) -> list[Ticket]:
+        if not self.held:
+            return tickets
+        free: list[Ticket] = []
+        for ticket in tickets:
+            held = self.held.get(ticket[1].item)
+            (free if held is None else held.tickets).append(ticket)
+        return free
+
+    def _groups_due(self, now: float, limit: int) -> Iterator[list[Ticket]]:
+        """The first records of the held items whose time has come; one that must be alone is."""
+        taken = 0
+        while taken < limit and self._due and self._due[0][0] <= now:
+            due, _, item = self._due[0]
+            held = self.held.get(item)
+            if held is None or held.due != due:  # woken for another time since, or gone
+                heapq.heappop(self._due)
+                continue
+            if held.alone and taken:
+                return
+            heapq.heappop(self._due)
+            held.due = _NEVER
+            group = self._first_of(held, self._batch_size if self._coalesces else limit - taken)
+            if self._coalesces or len(group) == 1:
+                yield group
+            else:
+                yield from ([ticket] for ticket in group)
+            taken += len(group)
+            if held.alone:
+                return
+
+    def _first_of(self, held: Held, most: int) -> list[Ticket]:
+        """What of a held item is tried next: its first record only, once that was found at fault."""
+        is_suspect = held.alone or held.attempts or (held.failures and not self._coalesces)
+        size = 1 if is_suspect else min(self._run_of(held.tickets), most)
+        return [held.tickets.popleft() for _ in range(size)]
+
+    def _is_alone(self, group: list[Ticket]) -> bool:
+        held = self.held.get(group[0][1].item)
+        return held is not None and held.alone
+
+    def _groups_ready(self, now: float, limit: int) -> list[list[Ticket]]:
+        ready = self.ready
+        if limit <= 0 or not ready:
+            return []
+        if len(ready) < limit and now < (self._filling_since or 0.0) + self._window:
+            return []
+        tickets: list[Ticket] = []
+        while ready and len(tickets) < limit:
+            tickets += self._not_held([ready.popleft() for _ in range(min(len(ready), limit - len(tickets)))])
+        self._filling_since = now if ready else None
+        return self._grouped(tickets)
+
+    def _grouped(self, tickets: list[Ticket]) -> list[list[Ticket]]:
+        """A group for each change to be delivered; what can't be taken with its item's first waits."""
+        if not self._coalesces or len({ticket[1].item for ticket in tickets}) == len(tickets):
+            return [[ticket] for ticket in tickets]
+        by_item: dict[str, list[Ticket]] = {}
+        for ticket in tickets:
+            by_item.setdefault(ticket[1].item, []).append(ticket)
+        groups: list[list[Ticket]] = []
+        for group in by_item.values():
+            size = self._run_of(group)
+            groups.append(group[:size])
+            if size < len(group):
+                self.hold(group[size:])
+        return groups
+
+    def _run_of(self, tickets: Sequence[Ticket]) -> int:
+        """How many of an item's records can be delivered at once: taken as one, or one after the other."""
+        marked = self._apart or self._condemned
+        changes: list[ChangeRecord] = []
+        for ordinal, change in tickets:
+            if marked and changes and (ordinal in self._apart or ordinal in self._condemned):
+                break
+            changes.append(change)
+            if marked and ordinal in self._apart:
+                break
+        return leading_run(changes) if self._coalesces else len(changes)
+
+    def _batch(self, groups: list[list[Ticket]], piece: _Piece | None = None) -> Batch:
+        changes = [
+            group[0][1] if len(group) == 1 else coalesce([change for _, change in group]) for group in groups
+        ]
+        if piece is None:
+            return Batch(groups, changes)
+        return Batch(groups, changes, piece.attempts, piece.failures)

@@ -1,0 +1,86 @@
+"""What a processor's lanes know together of its store: an outage is not a bad record.
+
+A store is away when it takes nothing and says it is unavailable, and a wrong schema is an outage too: many
+different records in a row, rejected by the store with one code. Lanes then ask with single records, and the
+first that gets through tells the others.
+"""
+
+from collections.abc import Callable
+
+from consumer.errors import Rejected, Unavailable
+from consumer.shard.lanes.tools import LaneTools
+
+REJECTED_RUN = 20
+"""Different records in a row."""
+
+
+class Outage:
+    """One processor's, in one shard process."""
+
+    def __init__(self, name: str, tools: LaneTools, *, pauses_on_rejected_run: bool) -> None:
+        self.recoveries = 0
+        """How often the store came back."""
+        self._name = name
+        self._tools = tools
+        self._trouble = tools.trouble
+        self._pauses = pauses_on_rejected_run
+        self._on_recovery: list[Callable[[], None]] = []
+        self._code: str | None = None
+        self._refused: set[int] = set()
+        self._is_rejected_run = False
+
+    @property
+    def is_on(self) -> bool:
+        """Whether lanes should only ask."""
+        return self._trouble.since is not None
+
+    def tell(self, on_recovery: Callable[[], None]) -> None:
+        """Call back when the store is back."""
+        self._on_recovery.append(on_recovery)
+
+    def answered(self) -> None:
+        """The store took a change, or knew it already."""
+        self._code = None
+        self._is_rejected_run = False
+        self._end()
+
+    def unavailable(self, error: Unavailable) -> None:
+        """It takes nothing now."""
+        self._begin(f"{error.code}: {error}")
+
+    def rejected(self, ordinal: int, error: Rejected) -> bool:
+        """A record was rejected; whether that counts against the record."""
+        if not error.by_store:
+            return True
+        if error.code != self._code:
+            self._code = error.code
+            self._refused.clear()
+        if self._pauses and len(self._refused) < REJECTED_RUN:
+            self._refused.add(ordinal)
+        if len(self._refused) >= REJECTED_RUN:
+            if not self._is_rejected_run:
+                self._is_rejected_run = True
+                self._tools.on_rejected_run()
+            self._begin(
+                f"{REJECTED_RUN} records in a row were rejected with {error.code}, so the store itself seems "
+                f"wrong (another schema?): {error}; mend it, or set delivery.on_rejected_run to dead_letter"
+            )
+            return False
+        if not self._is_rejected_run:
+            self._end()  # who rejects is there
+        return not self._is_rejected_run
+
+    def _begin(self, error: str) -> None:
+        self._trouble.last_error = error
+        if self._trouble.since is None:
+            self._trouble.since = self._tools.clock()
+            self._tools.log.warning("waiting for a store", processor=self._name, error=error)
+
+    def _end(self) -> None:
+        if self._trouble.since is None:
+            return
+        self._trouble.since = None
+        self.recoveries += 1
+        self._tools.log.info("the store is back", processor=self._name)
+        for tell in self._on_recovery:
+            tell()
