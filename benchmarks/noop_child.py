@@ -25,6 +25,7 @@ def _build(
     *,
     clock: Callable[[], float],  # noqa: ARG001 - the maker's form
     on_tie: Callable[[], None],  # noqa: ARG001 - the maker's form
+    is_stopping: Callable[[], bool],  # noqa: ARG001 - the maker's form
 ) -> Noop:
     return Noop()
 

@@ -17,7 +17,7 @@ class Outcome(NamedTuple):
     """What became of one record.
 
     `stale`: the target already holds this change or a newer one; `skipped`: none of its business; `held`: not
-    tried, since an earlier record of its item failed.
+    tried, since an earlier record of its item failed, or the process is about to end.
     """
 
     kind: OutcomeKind

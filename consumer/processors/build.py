@@ -23,6 +23,7 @@ class BuildProcessor(Protocol):
         *,
         clock: Callable[[], float],
         on_tie: Callable[[], None],
+        is_stopping: Callable[[], bool],
     ) -> Processor: ...
 
 
@@ -33,6 +34,7 @@ def build_processor(
     *,
     clock: Callable[[], float],
     on_tie: Callable[[], None],
+    is_stopping: Callable[[], bool],
 ) -> Processor:
     """The processor that the settings describe, ready to open.
 
@@ -53,4 +55,4 @@ def build_processor(
     reader = SourceReader(
         clients.client("dynamodb", source_table.region), source_table, readable=context.source_readable
     )
-    return ProjectionProcessor(mapping, sink, reader, on_tie=on_tie)
+    return ProjectionProcessor(mapping, sink, reader, on_tie=on_tie, is_stopping=is_stopping)

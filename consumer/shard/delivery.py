@@ -197,6 +197,7 @@ class ShardDelivery:
                 self._clients,
                 clock=time.time,
                 on_tie=metrics.version_ties.labels(name).inc,
+                is_stopping=lambda: self.is_stopping,
             ),
             LanePolicy(
                 lanes=delivery.parallelization_factor,

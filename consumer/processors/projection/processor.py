@@ -6,7 +6,7 @@ from functools import partial
 from typing import TypeVar
 
 from consumer.errors import Rejected, Unavailable
-from consumer.processors.base import SKIPPED, Outcome, failed
+from consumer.processors.base import HELD, SKIPPED, Outcome, failed
 from consumer.processors.gate import Stamp
 from consumer.processors.projection.mapping import Desired, ProjectionMapping
 from consumer.processors.projection.sink import ProjectionSink, SourceReader
@@ -28,11 +28,14 @@ class ProjectionProcessor:
         source: SourceReader,
         *,
         on_tie: Callable[[], None],
+        is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`is_stopping`: from then on no write is begun, and what was not is held."""
         self._mapping = mapping
         self._sink = sink
         self._source = source
         self._on_tie = on_tie
+        self._is_stopping = is_stopping
         self._connections = asyncio.Semaphore(CONNECTIONS)
 
     async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
@@ -60,11 +63,13 @@ class ProjectionProcessor:
         chains: dict[str, list[int]] = {}
         for index, record in enumerate(records):
             chains.setdefault(record.item, []).append(index)
-        outcomes: list[Outcome] = [SKIPPED] * len(records)
+        outcomes: list[Outcome] = [HELD] * len(records)
 
         async def carry_out(chain: list[int]) -> None:
             for index in chain:
                 async with self._connections:
+                    if self._is_stopping():
+                        return
                     outcomes[index] = await outcome_of(records[index])
 
         await asyncio.gather(*(carry_out(chain) for chain in chains.values()))

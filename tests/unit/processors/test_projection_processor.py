@@ -1,7 +1,7 @@
 """The projection from change to row, on an in-memory DynamoDB."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -56,6 +56,7 @@ class World:
         readable: bool = True,
         ttl_attribute: str | None = None,
         when: str | None = None,
+        is_stopping: Callable[[], bool] = lambda: False,
     ) -> ProjectionProcessor:
         store = DynamoDBStore(dynamodb=DynamoDBTable(table="view"))
         facts = TableFacts(name=TABLE, region="r", partition_key="id", key_types={"id": "S"})
@@ -68,6 +69,7 @@ class World:
             ),
             SourceReader(dynamodb, facts, readable=readable),
             on_tie=self._count_tie,
+            is_stopping=is_stopping,
         )
 
     def _count_tie(self) -> None:
