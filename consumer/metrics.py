@@ -99,6 +99,11 @@ class Metrics:
             "Dead letters that could not be written; each is tried again.",
             labelnames=by_processor,
         )
+        self.dead_letter_notice_failures = counter(
+            "dead_letter_notice_failures",
+            "Dead letters that were kept, but whose notice could not be sent.",
+            labelnames=by_processor,
+        )
         self.rejected_runs = counter(
             "rejected_runs",
             "Times so many records in a row were rejected that the store itself was taken for wrong.",

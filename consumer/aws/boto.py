@@ -1,6 +1,6 @@
 """boto3's clients, and what botocore knows of regions and endpoints.
 
-A shard process imports it with its first dead letter for AWS, and not before: boto3 costs 20 MB.
+A shard process imports it with its first dead letter for AWS, and not before: boto3 and a client cost 20 MB.
 """
 
 import os
@@ -22,27 +22,31 @@ if TYPE_CHECKING:
     from types_boto3_sns import SNSClient
     from types_boto3_sqs import SQSClient
 
-_CONFIG = Config(
-    connect_timeout=3,
-    read_timeout=10,
-    retries={"mode": "standard", "total_max_attempts": 5},
-    user_agent_extra="tidemark",
-)
-
 
 @overload
-def boto_client(service: Literal["dynamodb"], region: str) -> "DynamoDBClient": ...
+def boto_client(service: Literal["dynamodb"], region: str, *, attempts: int = ...) -> "DynamoDBClient": ...
 @overload
-def boto_client(service: Literal["kinesis"], region: str) -> "KinesisClient": ...
+def boto_client(service: Literal["kinesis"], region: str, *, attempts: int = ...) -> "KinesisClient": ...
 @overload
-def boto_client(service: Literal["s3"], region: str) -> "S3Client": ...
+def boto_client(service: Literal["s3"], region: str, *, attempts: int = ...) -> "S3Client": ...
 @overload
-def boto_client(service: Literal["sns"], region: str) -> "SNSClient": ...
+def boto_client(service: Literal["sns"], region: str, *, attempts: int = ...) -> "SNSClient": ...
 @overload
-def boto_client(service: Literal["sqs"], region: str) -> "SQSClient": ...
-def boto_client(service: Literal["dynamodb", "kinesis", "s3", "sns", "sqs"], region: str) -> object:
-    """A blocking client for what is not hot; endpoints and credentials by botocore's own rules."""
-    return boto3.session.Session().client(service, region_name=region, config=_CONFIG)
+def boto_client(service: Literal["sqs"], region: str, *, attempts: int = ...) -> "SQSClient": ...
+def boto_client(
+    service: Literal["dynamodb", "kinesis", "s3", "sns", "sqs"], region: str, *, attempts: int = 5
+) -> object:
+    """A blocking client for what is not hot; endpoints and credentials by botocore's own rules.
+
+    `attempts`: in all, a few seconds apart, where another may help; one waits 10 s for its answer.
+    """
+    config = Config(
+        connect_timeout=3,
+        read_timeout=10,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        user_agent_extra="tidemark",
+    )
+    return boto3.session.Session().client(service, region_name=region, config=config)
 
 
 @contextmanager
@@ -54,7 +58,7 @@ def errors_as_unavailable(what: str) -> Iterator[None]:
         said = error.response["Error"]
         code = said.get("Code", "Unknown")
         raise Unavailable(f"{what}: {code}: {said.get('Message') or 'no message'}", code=code) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
         raise Unavailable(f"{what}: {error}", code=type(error).__name__) from error
 
 

@@ -31,7 +31,7 @@ from consumer.shard.bookkeeping import TICK_SECONDS, Bookkeeper, Books
 from consumer.shard.deadletter.letter import Origin
 from consumer.shard.deadletter.places import DeadLetterPlaces
 from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Settle
-from consumer.shard.path import Decoded, RecordPath
+from consumer.shard.path import DECODING, Decoded, RecordPath
 from consumer.shard.retry import Backoff
 from consumer.shard.trimmed import TrimCheck, is_rewound
 from consumer.shard.window import Window
@@ -174,7 +174,8 @@ class ShardDelivery:
 
     def _make_path(self, shard_id: str) -> RecordPath:
         settings = self._context.settings
-        places = DeadLetterPlaces(Origin(settings.application, settings.source.kinesis.stream, shard_id))
+        origin = Origin(settings.application, settings.source.kinesis.stream, shard_id)
+        places = DeadLetterPlaces(origin, self._context.region, self._notice_failed)
         by_name = {processor.name: processor for processor in settings.processors}
         return RecordPath(
             table=settings.source.kinesis.table,
@@ -221,6 +222,10 @@ class ShardDelivery:
                 on_rejected_run=metrics.rejected_runs.labels(name).inc,
             ),
         )
+
+    def _notice_failed(self, processor: str | None, error: Unavailable) -> None:
+        self._metrics.dead_letter_notice_failures.labels(processor or DECODING).inc()
+        self._log.warning("nobody was told of a dead letter", processor=processor, error=str(error))
 
     async def _deliver(self, path: RecordPath) -> None:
         try:

@@ -19,7 +19,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 import orjson
@@ -128,9 +128,11 @@ def to_pointer(document: dict[str, object], check: ClaimCheck) -> dict[str, obje
 
 
 def to_least(pointer: dict[str, object]) -> dict[str, object]:
-    """A pointer without what may be long: a person finds it in the whole letter."""
+    """A pointer without what may be long, the keys and the error's message: they are in the whole letter."""
     needed = ("id", "application", "processor", "failedAt", "source", "recordAt")
-    return {name: pointer[name] for name in needed}
+    error = cast("dict[str, object]", pointer["error"])
+    short = {name: value for name, value in error.items() if name != "message"}
+    return {name: pointer[name] for name in needed} | {"error": short}
 
 
 def to_notice(letter: DeadLetter, origin: Origin, now: float) -> dict[str, object]:

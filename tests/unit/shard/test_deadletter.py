@@ -126,7 +126,7 @@ async def test_without_a_dead_letter_the_record_waits_and_the_error_says_what_to
 async def test_processors_that_name_one_file_share_its_writer_and_others_have_their_own(
     tmp_path: Path,
 ) -> None:
-    places = DeadLetterPlaces(ORIGIN)
+    places = DeadLetterPlaces(ORIGIN, "us-east-1", lambda *_: None)
     shared, own = (
         Delivery(
             on_failure=OnFailure(file=DeadLetterFile(path=str(tmp_path / f"{name}.jsonl"), durable=True))
