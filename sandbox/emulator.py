@@ -58,6 +58,7 @@ class Emulator:
     application: Application
     kinesis: Service
     dynamodb: Service
+    sqs: Service
     responses: Service
     stream: Callable[[Send, Receive, int, dict[str, str], object], Awaitable[None]]
 
@@ -102,6 +103,7 @@ def load(port: int, *, verbose: bool) -> Emulator:
         application=application["app"],
         kinesis=Service(importlib.import_module("ministack.services.kinesis")),
         dynamodb=Service(importlib.import_module("ministack.services.dynamodb")),
+        sqs=Service(importlib.import_module("ministack.services.sqs")),
         responses=Service(importlib.import_module("ministack.core.responses")),
         stream=application["_send_streaming_response"],
     )

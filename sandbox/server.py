@@ -11,7 +11,7 @@ from functools import partial
 from hypercorn.asyncio import serve as serve_asgi
 from hypercorn.config import Config
 
-from sandbox import dynamodb, emulator, kinesis
+from sandbox import dynamodb, emulator, kinesis, sqs
 from sandbox.control import Control, with_control
 from sandbox.emulator import Application, Message, Receive, Send
 from sandbox.fast_lane import with_fast_lane
@@ -42,6 +42,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None], stop: async
     loaded = emulator.load(port, verbose=settings.verbose)
     switch = FaultSwitch(time.monotonic, random.Random(settings.seed))
     kinesis.apply(loaded, time.time)
+    sqs.apply(loaded.sqs)
     later = asyncio.get_running_loop().call_later
     reaper = dynamodb.apply(loaded, clock=time.time, strike=switch.strike_record, later=later)
     trim = partial(expiry.trim, Streams(loaded.kinesis, time.time))
