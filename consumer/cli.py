@@ -119,6 +119,43 @@ def schema() -> None:
 
 
 @app.command()
+def redrive(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The settings file.")] = Path(SETTINGS_FILE),
+    place: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="An SQS queue's URL, sqs://QUEUE, s3://BUCKET/PREFIX, or a file.",
+            show_default="where the settings send dead letters",
+        ),
+    ] = None,
+    processor: Annotated[
+        str | None, typer.Option(help="Only this processor's letters.", show_default="all")
+    ] = None,
+    out_of_order: Annotated[
+        bool, typer.Option("--out-of-order", help="Send events too, later than their items' other changes.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Most letters to take.", show_default="all")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Look at the letters and change nothing.")
+    ] = False,
+) -> None:
+    """Put dead letters through their processors again; each is removed once it is settled.
+
+    Exit code 0: all settled; 1: some stayed, and why, or it was cut short.
+    """
+    import asyncio
+
+    from consumer.commands.redrive.command import Options
+    from consumer.commands.redrive.command import redrive as redrive_letters
+
+    options = Options(config, place, processor, out_of_order, limit, dry_run)
+    raise typer.Exit(asyncio.run(redrive_letters(options, typer.echo)))
+
+
+@app.command()
 def sandbox(
     port: Annotated[int, typer.Option(min=0, max=LAST_PORT, help="0: any that is free.")] = 4566,
     host: Annotated[str, typer.Option(help="Where it listens.")] = "127.0.0.1",
