@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 ARGS ?=
+HISTORIES ?= 1000
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --allow-unsafe \
 	--no-header --no-emit-index-url --no-emit-find-links
 
@@ -24,6 +25,10 @@ demo: setup  ## Watch a change flow from a table to a read model (ARGS="--durati
 .PHONY: test
 test: setup  ## Run every test (ARGS="-k name" to choose); what this machine can't run is skipped, with the reason
 	@$(VENV)/python -m pytest $(ARGS)
+
+.PHONY: storm
+storm: setup  ## Draw random histories of one shard and hold each to the promise (HISTORIES=20000, SEED=… to repeat)
+	@$(VENV)/python -m tests.property.storm --histories $(HISTORIES) $(if $(SEED),--seed $(SEED))
 
 .PHONY: lint
 lint: setup  ## Check style, types and the imports between packages

@@ -1,4 +1,4 @@
-"""DynamoDB as far as a projection needs it, in memory: GetItem, and PutItem with a condition.
+"""DynamoDB as far as a projection needs it, in memory: GetItem, and PutItem, with a condition or without.
 
 Every call is one atomic step, as in DynamoDB; what happens between two calls is up to the test. Conditions
 are read by the rules of "Comparison operator and function reference" (DynamoDB Developer Guide): a comparison
@@ -84,8 +84,9 @@ class InMemoryDynamoDB:
     def _put(self, request: dict[str, Any]) -> Answer:
         table = self.tables[request["TableName"]]
         row = table.get(request["Item"])
-        if not holds(
-            request["ConditionExpression"],
+        condition = request.get("ConditionExpression")
+        if condition is not None and not holds(
+            condition,
             row or {},
             request.get("ExpressionAttributeNames", {}),
             request.get("ExpressionAttributeValues", {}),

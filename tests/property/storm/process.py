@@ -1,0 +1,112 @@
+"""One shard process: the service's own record path over the history's processors, until it is killed."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from consumer.processors.base import Outcome, Processor
+from consumer.processors.projection.processor import ProjectionProcessor
+from consumer.processors.projection.sink import ProjectionSink, SourceReader
+from consumer.shard.lanes import Lanes, LaneTools, Settle, Ticket
+from consumer.shard.path import RecordPath
+from consumer.shard.window import Window
+from tests.property.storm.history import Course
+from tests.property.storm.outfit import Outfit
+from tests.property.storm.receiver import Receiver
+from tests.property.storm.stores import Connection, Letters
+from tests.property.storm.witness import Witness
+from tests.property.storm.world import VIEW, World
+from tests.support.changes import TABLE
+
+
+class Process:
+    """What a kill takes away."""
+
+    def __init__(self, world: World, outfit: Outfit, who: str, on_step: Callable[[int], None]) -> None:
+        """`on_step` is told of each half of a call to a store, by its number, before it is gone."""
+        self.gone = asyncio.Event()
+        self.witnesses: dict[str, Witness] = {}
+        self._world = world
+        self._outfit = outfit
+        self._who = who
+        self._on_step = on_step
+        self._steps = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        history = world.history
+        self.window = Window(records=history.window_records, size=history.window_bytes)
+        courses = {course.name: course for course in history.courses}
+        self.path = RecordPath(
+            table=TABLE,
+            processors=tuple(courses),
+            lanes=lambda name, settle: self._lanes(courses[name], settle),
+            dead_letters=Letters(world, None, self.step),
+            window=self.window,
+            metrics=outfit.metrics,
+            uniform=world.random.random,
+        )
+
+    def kill(self) -> None:
+        """Not a step further."""
+        if self.gone.is_set():
+            return
+        self.gone.set()
+        self._world.note(self._who, "is gone")
+        for task in self._tasks:
+            task.cancel()
+        for pipe in (self.window.wake_reader, self.window._wake_writer):  # noqa: SLF001 - closed as by its end
+            os.close(pipe)
+
+    async def step(self, where: str) -> None:
+        """Half of a call to a store: its time passes, unless the process ends before or meanwhile."""
+        self._steps += 1
+        self._on_step(self._steps)
+        if self.gone.is_set():
+            raise asyncio.CancelledError(where)
+        await asyncio.sleep(self._world.delay())
+        if self.gone.is_set():
+            raise asyncio.CancelledError(where)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something that is never to fail."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def connection(self, where: str) -> Connection:
+        """A client of the tables."""
+        return Connection(self._world, where, self.step)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and not self.gone.is_set() and (error := task.exception()) is not None:
+            self._world.broken(f"{self._who} failed: {error!r}")
+
+    def _lanes(self, course: Course, settle: Settle) -> Lanes:
+        world = self._world
+        processor = self._projection() if course.is_projection else Receiver(world, course, self.step)
+        witness = self.witnesses[course.name] = Witness(world, course, self._who, processor)
+
+        def watched_settle(tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
+            witness.settle(tickets, outcomes)
+            settle(tickets, outcomes)
+
+        return Lanes(
+            course.name,
+            witness,
+            course.policy,
+            Letters(world, witness, self.step),
+            watched_settle,
+            LaneTools(clock=world.clock, uniform=world.random.random, log=self._outfit.log),
+        )
+
+    def _projection(self) -> Processor:
+        context, clock = self._outfit.context, self._world.clock
+        target = context.targets[VIEW]
+        return ProjectionProcessor(
+            self._outfit.mapping(self._world.history.when),
+            ProjectionSink(self.connection(VIEW), target, adopt=False, tombstone_seconds=1.0, clock=clock),
+            SourceReader(self.connection("source"), context.source_table, readable=True),
+            on_tie=lambda: self._world.note(VIEW, "ties"),
+        )

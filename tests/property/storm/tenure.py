@@ -1,0 +1,212 @@
+"""One tenure of the shard's lease: the daemon's side of it, and the protocol thread's as a coroutine.
+
+The checkpointer, the books and the positions are the service's own, as are the window and the record path of
+the process. A held answer goes on checkpointing, as in shard/tenure.py.
+"""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+from checkpoint.checkpointer import Checkpointer, Verdict
+from checkpoint.positions import Positions, ShardPosition
+from consumer.errors import Unavailable
+from consumer.record import Position
+from consumer.shard.bookkeeping import Bookkeeper, Books
+from consumer.shard.trimmed import is_rewound
+from tests.property.storm.history import Ending
+from tests.property.storm.outfit import Outfit
+from tests.property.storm.process import Process
+from tests.property.storm.world import World
+
+_LOOK_UP_SECONDS = 0.5
+_DRAIN_SECONDS = 20.0
+_POSITIONS_SECONDS = 2.0
+_SHARD = "shard"
+
+
+class Tenure:
+    """The n-th."""
+
+    def __init__(self, world: World, outfit: Outfit, number: int, ending: Ending | None) -> None:
+        self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """How it ended, as far as the next owner is concerned."""
+        self._world = world
+        self._history = world.history
+        self._outfit = outfit
+        self._number = number
+        self._who = f"tenure {number}"
+        self._ending = ending
+        self._is_stopping = False
+        self._is_drain_requested = False
+        self._begun_after = self._given = 0
+        self._marks: dict[str, int] = {}
+        self._messages: list[tuple[int, int]] = []
+        self.process = Process(world, outfit, self._who, self._look_at_ending)
+        self._path, self._window = self.process.path, self.process.window
+        self._delivering: asyncio.Task[None] | None = None
+        self._books: Books | None = None
+        self._checkpointer = Checkpointer(
+            self._ask_kcl, interval=self._history.checkpoint_interval, clock=lambda: world.now
+        )
+
+    def begin(self) -> None:
+        """Take over the lease."""
+        self._world.owner = self._number
+        self._world.note(self._who, "begins", self._world.checkpoint)
+        self.process.spawn(self._run())
+
+    async def finish(self) -> None:
+        """Stop delivering, when all is done, and see that it stops."""
+        self._stop()
+        if self._delivering is not None:
+            await self._delivering
+        self.process.kill()
+
+    def _look_at_ending(self, step: int) -> None:
+        ending, world = self._ending, self._world
+        if ending is None or step != ending.step or world.is_calm:
+            return
+        world.note(self._who, "is", ending.how)
+        if ending.how == "drained":
+            self._is_drain_requested = True
+        elif ending.how == "killed":
+            self.process.kill()
+            self._say_over("killed")
+        else:
+            world.owner = -1
+            asyncio.get_running_loop().call_later(ending.lingers, self.process.kill)
+            self._say_over("stolen")
+
+    def _say_over(self, how: str) -> None:
+        if not self.over.done():
+            self.over.set_result(how)
+
+    async def _run(self) -> None:
+        place, process, outfit = self._world.checkpoint, self.process, self._outfit
+        position = None if place is None else Position(*place)
+        self._given = self._begun_after = 0 if place is None else int(place[0])
+        positions = Positions(process.connection("positions"), "storm")
+        row = await _patiently_read(positions)
+        is_replay = is_rewound(row, position)
+        if row is not None and not is_replay:
+            marks = {
+                name: Position(mark.sequence_number, mark.sub_sequence_number)
+                for name, mark in row.processors.items()
+            }
+            self._path.resume(marks)
+            self._marks = {name: int(mark.sequence_number) for name, mark in marks.items()}
+        self._books = Books(_SHARD, row, parked=None, replay=is_replay)
+        bookkeeper = Bookkeeper(
+            outfit.context,
+            self._path,
+            self._window,
+            self._books,
+            outfit.metrics,
+            positions,
+            Path(),
+            outfit.log,
+        )
+        self._delivering = process.spawn(self._path.run())
+        process.spawn(_write_positions(bookkeeper))
+        await self._converse()
+        if self._is_drain_requested:
+            await self._drain(bookkeeper)
+        else:
+            await asyncio.sleep(_LOOK_UP_SECONDS)  # until the daemon tells of the lost lease
+        process.kill()
+        self._say_over("drained")
+
+    async def _converse(self) -> None:
+        """Messages, one after the other; each is answered once there is room."""
+        while not self._is_stopping:
+            await asyncio.sleep(self._world.random.uniform(0.01, 0.5))
+            self._hand_over()
+            self._checkpoint()
+            while self._window.is_full and not self._is_stopping:
+                await asyncio.sleep(_LOOK_UP_SECONDS)
+                self._checkpoint()
+            everything = len(self._world.records)
+            if self._given == everything and self._world.checkpoint == (str(everything), 0):
+                self._say_over("finished")
+            if self._is_drain_requested:
+                self._stop()
+
+    def _hand_over(self) -> None:
+        """A message's records, into the window."""
+        world, first = self._world, self._given
+        self._check_window()
+        last = min(world.held_by_stream(), first + self._history.message_records)
+        records = world.records[first:last]
+        size = sum(len(record.data) for record in records)
+        self._window.admit(len(records), size)
+        self._messages.append((last - self._begun_after, size))
+        self._given = last
+        if records:
+            world.note(self._who, "is given", first + 1, last)
+        for name, witness in self.process.witnesses.items():
+            witness.arrived(range(max(first, self._marks.get(name, 0)) + 1, last + 1))
+        asyncio.get_running_loop().call_soon(self._path.accept, records, world.decoded[first:last])
+
+    def _check_window(self) -> None:
+        """No message comes while the window is full, by our own count."""
+        settled = self._path.frontier.settled
+        records = self._given - self._begun_after - settled
+        self._messages = [(last, size) for last, size in self._messages if last > settled]
+        size = sum(size for _, size in self._messages)
+        if (self._window.records, self._window.size) != (records, size):
+            self._broken(f"counts {self._window.records} records in flight, {records} are")
+        if records >= self._history.window_records or size >= self._history.window_bytes:
+            self._broken(f"took a message with {records} records, {size} bytes in flight")
+
+    def _checkpoint(self, *, is_due_only: bool = True) -> bool:
+        low = self._path.frontier.low
+        place = None if low is None else (low.sequence_number, low.sub_sequence_number)
+        before = self._checkpointer.last
+        ask = self._checkpointer.checkpoint_if_due if is_due_only else self._checkpointer.checkpoint
+        verdict = ask(place)
+        if verdict is Verdict.LOST:
+            self._world.note(self._who, "finds its lease lost")
+            self._stop()
+        elif self._checkpointer.last != before and self._books is not None:
+            self._books.checkpointed(self._world.clock(), self._checkpointer.last)
+        return verdict is not Verdict.LATER
+
+    def _ask_kcl(self, sequence_number: str | None, sub_sequence_number: int | None) -> str | None:
+        if sequence_number is None or sub_sequence_number is None:
+            self._broken("ends the shard")
+            return None
+        if not self._begun_after < int(sequence_number) <= self._given:
+            self._broken(f"checkpoints at {sequence_number}, which it was not given")
+        return self._world.take_checkpoint(self._number, (sequence_number, sub_sequence_number))
+
+    async def _drain(self, bookkeeper: Bookkeeper) -> None:
+        deadline = self._world.now + _DRAIN_SECONDS
+        if self._delivering is not None:
+            await asyncio.wait([self._delivering], timeout=_DRAIN_SECONDS)
+        while not self._checkpoint(is_due_only=False) and self._world.now < deadline:  # noqa: ASYNC110 - KCL has no event
+            await asyncio.sleep(1.0)
+        with suppress(Unavailable):
+            await bookkeeper.write_positions()
+
+    def _stop(self) -> None:
+        self._is_stopping = True
+        self._path.stop()
+
+    def _broken(self, sentence: str) -> None:
+        self._world.broken(f"{self._who} {sentence}")
+
+
+async def _patiently_read(positions: Positions) -> ShardPosition | None:
+    while True:
+        try:
+            return await positions.read_shard(_SHARD)
+        except Unavailable:
+            await asyncio.sleep(1.0)
+
+
+async def _write_positions(bookkeeper: Bookkeeper) -> None:
+    while True:
+        with suppress(Unavailable):
+            await bookkeeper.write_positions()
+        await asyncio.sleep(_POSITIONS_SECONDS)

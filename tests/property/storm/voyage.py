@@ -1,0 +1,65 @@
+"""Carries a history out, from the first tenure to the calm, and looks at the end."""
+
+import asyncio
+
+from tests.property.storm.history import History
+from tests.property.storm.outfit import Outfit
+from tests.property.storm.tenure import Tenure
+from tests.property.storm.world import Note, World
+from tests.support.virtual_time import run_in_virtual_time
+
+_PATIENCE_SECONDS = 900.0
+"""Once all faults are over, everything comes to its end in this time."""
+
+
+def carry_out(history: History, outfit: Outfit) -> tuple[str | None, list[Note]]:
+    """What broke the promise, None where nothing did; and the trace."""
+
+    async def main() -> tuple[str | None, list[Note]]:
+        world = World(history)
+        return await _watch(world, outfit), world.trace
+
+    return run_in_virtual_time(main)
+
+
+async def _watch(world: World, outfit: Outfit) -> str | None:
+    sailing = asyncio.ensure_future(_sail(world, outfit))
+    limit = world.history.calm_at + _PATIENCE_SECONDS
+    await asyncio.wait([sailing, world.breach], timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+    if not sailing.done() and not world.breach.done():
+        world.broken(f"not everything came to its end in {limit:.0f} s; KCL is at {world.checkpoint}")
+    if not world.breach.done():
+        sailing.result()
+        return None
+    sailing.cancel()
+    return str(world.breach.exception())
+
+
+async def _sail(world: World, outfit: Outfit) -> None:
+    history = world.history
+    await asyncio.sleep(history.begins_at)
+    tenures: list[Tenure] = []
+    for ending in (*history.endings, None):
+        tenure = Tenure(world, outfit, len(tenures), ending)
+        tenures.append(tenure)
+        tenure.begin()
+        how = await tenure.over
+        if how == "finished":
+            break
+        if ending is not None and how != "stolen":
+            await asyncio.sleep(ending.pause)
+    await _end(world, tenures)
+    if history.is_replayed:
+        world.checkpoint = None
+        replaying = Tenure(world, outfit, len(tenures), None)
+        replaying.begin()
+        await replaying.over
+        await _end(world, [*tenures, replaying])
+
+
+async def _end(world: World, tenures: list[Tenure]) -> None:
+    """The last has finished; whoever lost the lease and still writes ends some time."""
+    for tenure in tenures[:-1]:
+        await tenure.process.gone.wait()
+    await tenures[-1].finish()
+    world.check_view()
