@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, cast
 from checkpoint.api import Api
 from consumer.errors import SettingsError
 from consumer.expressions import Expression
+from consumer.pod.letters import LetterClients, LetterFindings, look_at_letters
 from consumer.settings.context import TableFacts
 from consumer.settings.model import Processor, Settings
 
@@ -37,6 +38,7 @@ class Inspection:
 
     Attributes:
         targets: by processor name.
+        letters: what stands where dead letters go.
         warnings: sentences about what works, but not as well as it could.
     """
 
@@ -44,6 +46,7 @@ class Inspection:
     source_readable: bool
     targets: Mapping[str, TableFacts]
     stream_retention_hours: int
+    letters: LetterFindings
     warnings: tuple[str, ...]
 
 
@@ -53,8 +56,10 @@ class _Findings:
     warnings: list[str] = field(default_factory=list)
 
 
-async def inspect(settings: Settings, clients: Clients, region: str) -> Inspection:
-    """Look at the stream, the table, its destination and every target.
+async def inspect(
+    settings: Settings, clients: Clients, region: str, letter_clients: LetterClients | None = None
+) -> Inspection:
+    """Look at the stream, the table, its destination, every target, and where dead letters go.
 
     Raises:
         SettingsError: everything that is wrong, a line each: what, where, and what to do.
@@ -63,10 +68,11 @@ async def inspect(settings: Settings, clients: Clients, region: str) -> Inspecti
     findings = _Findings()
     source = settings.source.kinesis
     dynamodb = clients.client("dynamodb", region)
-    retention, table, targets = await asyncio.gather(
+    retention, table, targets, letters = await asyncio.gather(
         _retention_hours(clients.client("kinesis", region), source.stream, region, findings),
         _table(dynamodb, source.table, region, "source.kinesis.table", findings),
         _targets(settings, clients, region, findings),
+        asyncio.to_thread(look_at_letters, settings, region, letter_clients),
     )
     readable = False
     if table is not None:
@@ -76,6 +82,7 @@ async def inspect(settings: Settings, clients: Clients, region: str) -> Inspecti
             if processor.name in targets:
                 _check_target(processor, table, targets[processor.name], findings)
     _check_homes(targets, findings)
+    findings.problems += letters.problems
     if findings.problems or table is None or retention is None:
         raise SettingsError("\n".join(findings.problems))
     _warn_of_grace(settings, findings)
@@ -84,7 +91,8 @@ async def inspect(settings: Settings, clients: Clients, region: str) -> Inspecti
         source_readable=readable,
         targets=targets,
         stream_retention_hours=retention,
-        warnings=tuple(findings.warnings),
+        letters=letters,
+        warnings=(*findings.warnings, *letters.warnings),
     )
 
 

@@ -8,6 +8,7 @@ from checkpoint.leases import AtTimestamp, Start, TrimHorizon, create_tables, ha
 from checkpoint.positions import Positions, changed_processors
 from consumer.errors import SettingsError
 from consumer.log import Logger
+from consumer.pod.letters import try_files
 from consumer.pod.preflight import Clients, Inspection, inspect
 from consumer.processors.base import fingerprint
 from consumer.settings.context import Endpoint, ShardContext
@@ -30,6 +31,7 @@ async def prepare(
         SettingsError: something a person has to put right.
         Unavailable: AWS can't be asked now; all of it may be done again.
     """
+    try_files(settings)
     inspection = await inspect(settings, clients, region)
     for warning in inspection.warnings:
         log.warning(warning)
@@ -72,6 +74,7 @@ def context_of(
         source_readable=inspection.source_readable,
         targets=dict(inspection.targets),
         stream_retention_hours=inspection.stream_retention_hours,
+        dead_letter_retention_seconds=inspection.letters.retention_seconds,
         first_start_at=first_start_at,
     )
 

@@ -49,7 +49,7 @@ def build_processor(
         clients.client("dynamodb", target.region),
         target,
         adopt=settings.projection.adopt,
-        tombstone_seconds=context.stream_retention_hours * 3600.0,
+        tombstone_seconds=context.tombstone_seconds,
         clock=clock,
     )
     reader = SourceReader(

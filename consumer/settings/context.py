@@ -1,6 +1,6 @@
 """What the pod found out at start and hands to each shard process, as one file in the run directory.
 
-A shard process asks AWS for none of this, and so needs neither boto3 nor the settings file.
+A shard process asks AWS for none of this, and does not read the settings file.
 """
 
 from pathlib import Path
@@ -56,8 +56,15 @@ class ShardContext(BaseModel):
     targets: dict[str, TableFacts]
     """By processor name."""
     stream_retention_hours: int
+    dead_letter_retention_seconds: int = 0
+    """The longest of the queues'; 0 where letters go elsewhere."""
     first_start_at: float
     """Unix seconds of the application's first start, from the positions table."""
+
+    @property
+    def tombstone_seconds(self) -> float:
+        """How long a change may come late: by the stream, or out of a dead letter queue."""
+        return max(self.stream_retention_hours * 3600.0, float(self.dead_letter_retention_seconds))
 
     def endpoint(self, service: str, region: str | None = None) -> Endpoint:
         """The address of a service in a region (default: the application's own)."""

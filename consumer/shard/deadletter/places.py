@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from consumer.aws.names import region_of_queue, region_of_topic
 from consumer.errors import Unavailable
 from consumer.settings.model import Delivery, OnFailure
 from consumer.shard.deadletter.blocking import Lazy, Threads
@@ -13,7 +14,7 @@ from consumer.shard.deadletter.file import FileDeadLetters
 from consumer.shard.deadletter.letter import DeadLetter, DeadLetters, Origin
 from consumer.shard.deadletter.notice import Noticed, OnNoticeFailure, Topic
 from consumer.shard.deadletter.s3 import Bucket, BucketDeadLetters
-from consumer.shard.deadletter.sqs import QueueDeadLetters, region_of
+from consumer.shard.deadletter.sqs import QueueDeadLetters
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -73,7 +74,7 @@ class DeadLetterPlaces:
         place = self._place(on_failure)
         if on_failure.sns is None:
             return place
-        region = on_failure.sns.split(":")[3]
+        region = region_of_topic(on_failure.sns)
         client = self._sns.setdefault(region, Lazy(partial(_sns, region)))
         topic = Topic(on_failure.sns, client, self._origin, self._clock)
         return Noticed(place, topic, self._notice_threads, self._on_notice_failure)
@@ -85,7 +86,7 @@ class DeadLetterPlaces:
             bucket = Bucket(on_failure.s3, "delivery.on_failure.s3", self._s3)
             return BucketDeadLetters(bucket, self._letter_threads, self._origin, self._clock)
         assert on_failure.sqs is not None  # noqa: S101 - one of the three is set: see OnFailure
-        region = region_of(on_failure.sqs, self._region)
+        region = region_of_queue(on_failure.sqs, self._region)
         check = on_failure.claim_check
         return QueueDeadLetters(
             on_failure.sqs,

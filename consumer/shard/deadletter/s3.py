@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from consumer.aws.names import bucket_and_prefix
 from consumer.errors import Unavailable
 from consumer.shard.deadletter.blocking import Lazy, Threads
 from consumer.shard.deadletter.letter import ClaimCheck, DeadLetter, Origin, encode, letter_id, to_document
@@ -28,8 +29,7 @@ class Bucket:
         """`uri`: s3://bucket or s3://bucket/prefix; `setting`: where a person finds it."""
         self._setting = setting
         self._client = client
-        self._name, _, prefix = uri.removeprefix("s3://").partition("/")
-        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._name, self._prefix = bucket_and_prefix(uri)
 
     def put(self, name: str, body: bytes) -> str:
         """Write an object, over the one of that name if there is one, and return its URI.

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from consumer.aws.names import DENIED, NO_SUCH_QUEUE
 from consumer.errors import Unavailable
 from consumer.shard.deadletter.blocking import Lazy, Threads
 from consumer.shard.deadletter.letter import (
@@ -29,24 +29,8 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
     from types_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
-MISSING = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
-"""The query protocol's code and the JSON protocol's."""
-
-DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
-
 _TOO_LARGE = re.compile(r"must be shorter than|too long", re.IGNORECASE)
 """SQS has no code of its own for it: InvalidParameterValue, "Message must be shorter than 262144 bytes."."""
-
-_HOST = re.compile(
-    r"^(?:.+\.)?sqs(?:-fips)?\.(?P<region>[a-z]{2,}(?:-[a-z]+)+-\d+)\.|^(?P<legacy>[a-z0-9-]+)\.queue\."
-)
-"""Amazon Simple Queue Service endpoints and quotas; the second is the legacy form."""
-
-
-def region_of(url: str, otherwise: str) -> str:
-    """The region that a queue's URL says, else the one given (an endpoint of one's own says none)."""
-    found = _HOST.match(urlsplit(url).hostname or "")
-    return (found["region"] or found["legacy"]) if found else otherwise
 
 
 def message_size(body: bytes, attributes: Mapping[str, str]) -> int:
@@ -167,7 +151,7 @@ class QueueDeadLetters:
                 yield
         except Unavailable as error:
             remedy = "it is tried again"
-            if error.code in MISSING:
+            if error.code in NO_SUCH_QUEUE:
                 remedy = "create the queue, or correct delivery.on_failure.sqs"
             elif error.code in DENIED:
                 remedy = f"allow {permission}"

@@ -1,4 +1,4 @@
-"""Letters in a queue, by a scripted client: sizes at the boundary, names, regions and what errors say."""
+"""Letters in a queue, by a scripted client: sizes at the boundary, names and what errors say."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from consumer.record import StreamRecord
 from consumer.shard.deadletter.blocking import Lazy, Threads
 from consumer.shard.deadletter.letter import DeadLetter, from_document
 from consumer.shard.deadletter.s3 import Bucket
-from consumer.shard.deadletter.sqs import QueueDeadLetters, message_size, region_of
+from consumer.shard.deadletter.sqs import QueueDeadLetters, message_size
 from tests.support.letters import ORIGIN, clock, letter_of
 
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/letters"
@@ -262,20 +262,3 @@ async def test_a_letter_holds_only_characters_that_a_queue_takes() -> None:
     assert json.loads(body)["error"]["message"] == odd.replace("\ud800", "\\ud800")
     assert str(letter.error) == odd
     assert isinstance(letter.error, Rejected)
-
-
-@pytest.mark.parametrize(
-    ("url", "region"),
-    [
-        ("https://sqs.eu-west-1.amazonaws.com/123456789012/q", "eu-west-1"),
-        ("https://sqs-fips.us-gov-west-1.amazonaws.com/123456789012/q", "us-gov-west-1"),
-        ("https://sqs.cn-north-1.amazonaws.com.cn/123456789012/q", "cn-north-1"),
-        ("https://sqs.eu-west-1.api.aws/123456789012/q", "eu-west-1"),
-        ("https://vpce-0a1b2c.sqs.ap-south-1.vpce.amazonaws.com/123456789012/q", "ap-south-1"),
-        ("https://eu-west-3.queue.amazonaws.com/123456789012/q", "eu-west-3"),
-        ("http://127.0.0.1:4566/000000000000/q", "ca-central-1"),
-        ("http://sqs.internal.example/q", "ca-central-1"),
-    ],
-)
-def test_a_queues_region_is_its_urls_or_else_the_pods(url: str, region: str) -> None:
-    assert region_of(url, "ca-central-1") == region
