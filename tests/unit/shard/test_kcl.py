@@ -1,3 +1,6 @@
+import fcntl
+import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -79,6 +82,21 @@ def test_a_message_of_megabytes_comes_through_whole(script: ScriptedDaemon, daem
     sending.start()
     assert daemon.receive() == ProcessRecords(large, 0)
     sending.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process choose a pipe's size")
+@pytest.mark.usefixtures("daemon")
+def test_a_megabyte_fits_into_the_pipe(script: ScriptedDaemon) -> None:
+    assert fcntl.fcntl(script.child_input, fcntl.F_GETPIPE_SZ) == 1 << 20
+
+
+def test_an_input_that_is_no_pipe_is_read_all_the_same(script: ScriptedDaemon, window: Window) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ours.makefile("rb") as incoming:
+        daemon = Daemon(incoming, script.child_output, window.wake_reader)
+        theirs.sendall(b'{"action":"leaseLost"}\n')
+
+        assert daemon.receive() == LeaseLost()
 
 
 @pytest.mark.parametrize(
