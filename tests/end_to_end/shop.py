@@ -84,7 +84,7 @@ class Shop:
 
     async def _side_by_side(self, lane: Any) -> None:  # noqa: ANN401 - an async function of the client
         async with open_stage(self._stage.sandbox.endpoint, REGION) as stage, asyncio.TaskGroup() as group:
-            for _ in range(_SIDE_BY_SIDE):
+            for _ in range(min(_SIDE_BY_SIDE, len(self._idle))):
                 group.create_task(lane(stage.dynamodb))
 
     async def _write_one(self, client: Any) -> None:  # noqa: ANN401 - as above
