@@ -52,7 +52,7 @@ def place_of(text: str, settings: Settings) -> Place:
     An SQS queue's URL, `sqs://` and its URL or name, `s3://bucket/prefix`, or a file's path.
 
     Raises:
-        SettingsError: it can't be told, or what stands there belongs to a queue's messages.
+        SettingsError: it can't be told, there is no such file, or what stands there belongs to a queue.
     """
     scheme, _, rest = text.partition("://")
     if scheme == "s3" and rest:
@@ -65,6 +65,8 @@ def place_of(text: str, settings: Settings) -> Place:
         raise SettingsError(
             f"--from {text}: name an SQS queue (its URL, or sqs://its-name), s3://bucket/prefix, or a file"
         )
+    if not files_of(Path(text)) and text not in map(_text, _places(settings)):
+        raise SettingsError(f"--from {text}: there is no such file, nor one that a shard made of that name")
     return Lines(Path(text))
 
 
@@ -94,15 +96,12 @@ def open_place(place: Place, region: str) -> LetterSource:
     """The letters of a place.
 
     Raises:
-        SettingsError: there is no such queue or file.
+        SettingsError: there is no such queue.
         Unavailable: AWS can't be asked now.
     """
     match place:
         case Lines(path):
-            files = files_of(path)
-            if not files and not path.parent.is_dir():
-                raise SettingsError(f"{path}: there is no such file, nor one of its shards'")
-            return FileLetters(files, time.monotonic)
+            return FileLetters(files_of(path), time.monotonic)
         case Objects(uri):
             return BucketLetters(boto_client("s3", region, attempts=_ATTEMPTS), uri)
         case Queue(url, name):

@@ -66,13 +66,10 @@ class QueueLetters:
         """The next messages."""
         if self._holding is None:
             self._holding = asyncio.create_task(self._hold())
-        sizes = [min(_AT_ONCE, most - start) for start in range(0, most, _AT_ONCE)]
         while True:
-            answers = await asyncio.gather(*map(self._receive, sizes), return_exceptions=True)
-            messages = [message for answer in answers if isinstance(answer, list) for message in answer]
-            for answer in answers:
-                if isinstance(answer, BaseException) and not messages:
-                    raise answer
+            messages = await self._receive(min(_AT_ONCE, most))
+            if len(messages) == _AT_ONCE:
+                messages += await self._receive_more(most - _AT_ONCE)
             found = await self._new_ones(messages)
             if found or not messages:
                 return found
@@ -108,6 +105,12 @@ class QueueLetters:
             with suppress(Unavailable, SettingsError):
                 await self._delete(batch)
         return found
+
+    async def _receive_more(self, most: int) -> "list[MessageTypeDef]":
+        """As many calls side by side; where one fails, what the others brought must not be lost."""
+        sizes = [min(_AT_ONCE, most - start) for start in range(0, most, _AT_ONCE)]
+        answers = await asyncio.gather(*map(self._receive, sizes), return_exceptions=True)
+        return [message for answer in answers if isinstance(answer, list) for message in answer]
 
     async def _receive(self, most: int) -> "list[MessageTypeDef]":
         with asking(f"the queue {self._url} can't be received from", _READ):

@@ -99,7 +99,9 @@ class Stage:
         """A letter's JSON: the item was written so long ago, with `v` a number if it looks like one."""
         micros = int((time.time() - age_seconds) * 1_000_000)
         v: AttributeValue = {"N": value} if value.isdigit() else {"S": value}
-        image: Image = {"id": {"S": item}, "v": v} | ({"padding": {"S": "x" * padding}} if padding else {})
+        image: Image = {"id": {"S": item}, "v": v}
+        if padding:
+            image["padding"] = {"S": "x" * padding}
         keys = {"id": {"S": item}}
         written = envelope(
             event,
