@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import psutil
 
-from benchmarks.stage import SHARD, Stage
+from benchmarks.stage import Stage
 
 _GONE_SECONDS = 10.0
 
@@ -26,12 +26,12 @@ class ScriptedDaemon:
         self._to_child, self._from_child = child.stdin, child.stdout
         self._process = psutil.Process(child.pid)
 
-    def begin(self) -> None:
-        """Hand over the shard."""
+    def begin(self, shard: str) -> None:
+        """Hand over a shard, from its first record on."""
         self.say(
             {
                 "action": "initialize",
-                "shardId": SHARD,
+                "shardId": shard,
                 "sequenceNumber": "TRIM_HORIZON",
                 "subSequenceNumber": 0,
             }
@@ -89,7 +89,7 @@ class ScriptedDaemon:
 
 @contextmanager
 def open_child(module: str, stage: Stage) -> Iterator[ScriptedDaemon]:
-    """A shard process that has begun its shard; at the end its daemon goes, and so does it."""
+    """A shard process that has begun a shard of its own; at the end its daemon goes, and so does it."""
     log = stage.run_directory / "child.log"
     with (
         log.open("wb") as stderr,
@@ -103,7 +103,7 @@ def open_child(module: str, stage: Stage) -> Iterator[ScriptedDaemon]:
     ):
         daemon = ScriptedDaemon(child)
         try:
-            daemon.begin()
+            daemon.begin(stage.new_shard())
             yield daemon
         except ChildEndedError as error:
             error.add_note(log.read_text(encoding="utf-8"))

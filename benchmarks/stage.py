@@ -6,7 +6,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from benchmarks.records import TABLE
@@ -27,7 +28,6 @@ from sandbox.process import REGION, SandboxProcess
 
 _STREAM = "orders-changes"
 VIEW = "order-view"
-SHARD = "shardId-000000000000"
 _WORKER = "bench"
 TARGET_REGION = "us-west-2"
 
@@ -39,6 +39,7 @@ class Stage:
     sandbox: SandboxProcess
     run_directory: Path
     settings: Settings
+    _numbers: Iterator[int] = field(default_factory=count)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -49,6 +50,12 @@ class Stage:
             RUN_DIRECTORY_VARIABLE: str(self.run_directory),
             METRICS_DIRECTORY_VARIABLE: str(metrics_directory(self.run_directory)),
         }
+
+    def new_shard(self) -> str:
+        """A shard that nobody has read from yet, its lease the shard process's own."""
+        shard = f"shardId-{next(self._numbers):012}"
+        asyncio.run(_lease(self.sandbox.endpoint, self.settings.application, shard))
+        return shard
 
 
 @contextmanager
@@ -80,15 +87,19 @@ async def _prepare(endpoint: str, application: str) -> None:
         dynamodb = clients.client("dynamodb", REGION)
         await Positions(dynamodb, application).create()
         await create_tables(dynamodb, application)
-        lease = {  # without it the shard process takes it for lost
-            "leaseKey": {"S": SHARD},
-            "leaseOwner": {"S": _WORKER},
-            "leaseCounter": {"N": "1"},
-            "ownerSwitchesSinceCheckpoint": {"N": "0"},
-            "checkpoint": {"S": "TRIM_HORIZON"},
-            "checkpointSubSequenceNumber": {"N": "0"},
-        }
-        await dynamodb.call("PutItem", {"TableName": application, "Item": lease})
+
+
+async def _lease(endpoint: str, application: str, shard: str) -> None:
+    row = {
+        "leaseKey": {"S": shard},
+        "leaseOwner": {"S": _WORKER},
+        "leaseCounter": {"N": "1"},
+        "ownerSwitchesSinceCheckpoint": {"N": "0"},
+        "checkpoint": {"S": "TRIM_HORIZON"},
+        "checkpointSubSequenceNumber": {"N": "0"},
+    }
+    async with open_clients(lambda _service, _region: endpoint) as clients:
+        await clients.client("dynamodb", REGION).call("PutItem", {"TableName": application, "Item": row})
 
 
 def _settings(application: str, target_region: str) -> Settings:
