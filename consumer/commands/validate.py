@@ -32,6 +32,7 @@ def understood(settings: Settings) -> Iterator[str]:
     yield f"  source       stream {source.stream} of table {source.table}, {_start(source)}"
     yield f"  window       {settings.window.records:,} records or {settings.window.mebibytes} MiB a shard"
     yield f"  checkpoint   every {format_duration(settings.checkpoint_interval)} at most"
+    yield f"  undecodable  {_place(settings.delivery.on_failure)}"
     for processor in settings.processors:
         yield from _processor(settings, processor)
 
@@ -67,9 +68,13 @@ def _processor(settings: Settings, processor: Processor) -> Iterator[str]:
 
 def _place(on_failure: OnFailure | None) -> str:
     if on_failure is None:
-        return "none: a record at fault stops its shard"
+        return "kept nowhere: a record at fault holds up its item, and its shard once the window is full"
     file = on_failure.file
-    return f"to {file.path if file else on_failure.sqs or on_failure.s3}"
+    return (
+        f"to {file.path if file else on_failure.sqs or on_failure.s3}"
+        + (f", too large ones to {on_failure.claim_check}" if on_failure.claim_check else "")
+        + (f"; {on_failure.sns} is told" if on_failure.sns else "")
+    )
 
 
 async def _look_at_aws(settings: Settings) -> list[str]:
@@ -86,6 +91,7 @@ async def _look_at_aws(settings: Settings) -> list[str]:
         f"  source       {_table(found.source_table)}, "
         + ("may be read" if found.source_readable else "may not be read: ties can't be settled"),
         *(f"  {name:12} {_table(table)}" for name, table in found.targets.items()),
+        *(f"  dead letters {place}" for place in found.letters.told),
         *(f"warning: {warning}" for warning in found.warnings),
     ]
 
