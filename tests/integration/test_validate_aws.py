@@ -57,6 +57,9 @@ def test_what_aws_has_is_told(file: Path, prefix: str, sandbox: SandboxProcess, 
         StreamArn=stream["StreamDescriptionSummary"]["StreamARN"],
         EnableKinesisStreamingConfiguration={"ApproximateCreationDateTimePrecision": "MICROSECOND"},
     )
+    letters = aws.sqs.create_queue(QueueName=f"{prefix}-letters")["QueueUrl"]
+    with file.open("a", encoding="utf-8") as settings:
+        settings.write(f'delivery: {{ on_failure: {{ sqs: "{letters}" }} }}\n')
 
     result = validate(file, sandbox)
 
@@ -64,6 +67,10 @@ def test_what_aws_has_is_told(file: Path, prefix: str, sandbox: SandboxProcess, 
     assert f"stream       {prefix}-changes, keeps records 24 h" in result.stdout
     assert f"source       table {prefix}-orders in us-east-1, key id, no TTL, may be read" in result.stdout
     assert f"warning: processors.view.projection.store: table '{prefix}-view' has no TTL" in result.stdout
+    assert (
+        f"dead letters queue {letters}, keeps letters 4 d, takes 1,048,576 bytes a message" in result.stdout
+    )
+    assert "warning: delivery.on_failure.sqs: the queue drops a letter after 4 d" in result.stdout
 
 
 def test_all_that_aws_lacks_is_told_at_once(file: Path, prefix: str, sandbox: SandboxProcess) -> None:
