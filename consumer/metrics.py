@@ -8,7 +8,7 @@ name, and a shard's series go with its lease.
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -172,11 +172,12 @@ class _Merged:
     A process that has just died may still be among the shard processes': its figure is the one told.
     """
 
-    shards: MultiProcessCollector
+    files: tuple[str, ...]
     pod: PodMetrics
 
     def collect(self) -> Iterator[Metric]:
-        families: dict[str, Metric] = {family.name: family for family in self.shards.collect()}  # type: ignore[no-untyped-call]  # untyped in the library
+        shards: Iterable[Metric] = MultiProcessCollector.merge(self.files)  # type: ignore[no-untyped-call]  # untyped in the library
+        families = {family.name: family for family in shards}
         for own in self.pod.collect():
             family = families.setdefault(own.name, own)
             told = [sample.labels for sample in family.samples]
@@ -200,10 +201,17 @@ def metrics_directory(run_directory: Path) -> Path:
 def expose(run_directory: Path, pod: PodMetrics) -> bytes:
     """All figures of the pod and its shard processes, in Prometheus' text format 0.0.4."""
     registry = CollectorRegistry()
-    directory = str(metrics_directory(run_directory))
-    shards = MultiProcessCollector(None, path=directory)  # type: ignore[no-untyped-call]  # untyped in the library
-    registry.register(_Merged(shards, pod))
+    files = metrics_directory(run_directory).glob("*.db")
+    registry.register(_Merged(tuple(str(file) for file in files if _has_begun(file)), pod))
     return generate_latest(registry)
+
+
+def _has_begun(file: Path) -> bool:
+    """Whether it can be read: the library makes a file before it gives it a size, or dies between the two."""
+    try:
+        return file.stat().st_size > 0
+    except FileNotFoundError:
+        return False  # a dead process's gauges, forgotten this moment
 
 
 def forget_dead_processes(run_directory: Path, is_alive: Callable[[int], bool]) -> None:

@@ -95,3 +95,14 @@ def test_a_lag_the_pod_tells_of_stands_beside_those_of_the_shard_processes(run_d
     assert samples(exposed)["tidemark_lag_seconds", (("shard", "shard-1"),)] == 30.0
     assert exposed.count(b"# TYPE tidemark_lag_seconds gauge") == 1
     assert exposed.count(b'tidemark_lag_seconds{shard="shard-0"}') == 1
+
+
+def test_a_file_that_a_shard_process_has_only_just_made_costs_nobody_else_its_figures(
+    run_directory: Path,
+) -> None:
+    with start_reporter(run_directory, "shard-0") as alive:
+        (metrics_directory(run_directory) / "counter_4194305.db").touch()  # past the largest pid
+        exposed = expose(run_directory, POD)
+        alive.communicate()
+
+    assert samples(exposed)["tidemark_records_received_total", ()] == 5
