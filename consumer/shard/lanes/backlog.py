@@ -9,18 +9,16 @@ other items go on. A record of a held item that turns up in a piece or in what i
 it is met, so an item's records are never begun out of order. Times are the event loop's, in seconds.
 """
 
-import heapq
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
+from itertools import islice
 
-from consumer.errors import Rejected, Unavailable
+from consumer.errors import Rejected
 from consumer.record import ChangeRecord
 from consumer.shard.lanes.coalescing import coalesce, leading_run
+from consumer.shard.lanes.held import Held, HeldItems
 from consumer.shard.lanes.tools import Ticket
-
-_NEVER = float("inf")
 
 
 @dataclass(slots=True)
@@ -32,27 +30,6 @@ class Batch:
     attempts: int = 0
     """Tries that counted against the batch as a whole, where it is kept together."""
     failures: int = 0
-
-
-@dataclass(slots=True)
-class Held:
-    """An item that waits.
-
-    Attributes:
-        tickets: its records, the one that is waited for first.
-        due: when to go on with it.
-        attempts: tries that counted against the first record.
-        failures: tries in a row that failed for any reason, for the back-off.
-        error: why the first record waits.
-        alone: the first record is to be tried by itself: it failed without telling which of a batch it was.
-    """
-
-    tickets: deque[Ticket] = field(default_factory=deque)
-    due: float = 0.0
-    attempts: int = 0
-    failures: int = 0
-    error: Rejected | Unavailable | None = None
-    alone: bool = False
 
 
 @dataclass(slots=True)
@@ -78,14 +55,14 @@ class Backlog:
     def __init__(self, *, batch_size: int, coalesces: bool, batching_window: float) -> None:
         self.ready: deque[Ticket] = deque()
         """What came and was not looked at; the owner appends."""
-        self.held: dict[str, Held] = {}
         self._batch_size = batch_size
         self._coalesces = coalesces
         self._window = batching_window
         self._filling_since: float | None = None
         self._pieces: deque[_Piece] = deque()
-        self._due: list[tuple[float, int, str]] = []
-        self._number = count()
+        self._waiting = HeldItems()
+        self.held = self._waiting.items
+        self._is_readys_turn = False
         self._apart: set[int] = set()
         self._condemned: dict[int, Verdict] = {}
 
@@ -93,30 +70,30 @@ class Backlog:
         """What to deliver now, only one change of it if `probing`; None: nothing is due."""
         limit = 1 if probing else self._batch_size
         while self._pieces:
-            piece = self._pieces[0]
-            if piece.due > now:
+            if self._pieces[0].due > now:
                 return None
-            self._pieces.popleft()
-            tickets = self._not_held(piece.tickets)
-            if piece.together:
-                return self._batch([[ticket] for ticket in tickets], piece)
-            if len(tickets) > limit:
-                self._pieces.appendleft(_Piece(tickets[limit:]))
-            if tickets:
-                return self._batch(self._grouped(tickets[:limit]))
-        groups = list(self._groups_due(now, limit))
-        if not groups or not self._is_alone(groups[0]):
-            groups += self._groups_ready(now, limit - len(groups))
+            batch = self._batch_of_piece(self._pieces.popleft(), limit)
+            if batch is not None:
+                return batch
+        groups = self._groups_ready(now, limit) if self._is_readys_turn else []
+        self._is_readys_turn = False
+        if not groups:
+            groups = list(self._groups_due(now, limit))
+            # Where held items take the whole batch, time and again, what came must not wait for ever.
+            self._is_readys_turn = len(groups) >= limit or bool(groups and self._is_alone(groups[0]))
+            if not self._is_readys_turn:
+                groups += self._groups_ready(now, limit - len(groups))
         return self._batch(groups) if groups else None
 
     def due_at(self) -> float | None:
         """When there will be something to deliver, if nothing new comes; None: never."""
         if self._pieces:
             return self._pieces[0].due
-        times = [self._due[0][0]] if self._due else []
-        if self.ready:
-            times.append((self._filling_since or 0.0) + self._window)
-        return min(times, default=None)
+        held_at = self._waiting.due_at()
+        if not self.ready:
+            return held_at
+        ready_at = (self._filling_since or 0.0) + self._window
+        return ready_at if held_at is None else min(held_at, ready_at)
 
     def halve(self, batch: Batch, now: float) -> None:
         """Deliver the two halves of a batch apart, before anything else."""
@@ -133,10 +110,11 @@ class Backlog:
 
     def hold(self, tickets: Sequence[Ticket]) -> Held:
         """Put records of one item back, in front of those that came after them; they wait until `wake`."""
-        held = self.held.setdefault(tickets[0][1].item, Held())
-        held.tickets.extendleft(reversed(tickets))
-        held.due = _NEVER
-        return held
+        return self._waiting.hold(tickets)
+
+    def wake(self, item: str, due: float) -> None:
+        """Go on with a held item at that time."""
+        self._waiting.wake(item, due)
 
     def take_apart(self, tickets: Sequence[Ticket]) -> None:
         """From now on each of these records is tried by itself."""
@@ -146,18 +124,9 @@ class Backlog:
         """The record is not tried any more: only to be buried."""
         self._condemned[ordinal] = verdict
 
-    def wake(self, item: str, due: float) -> None:
-        """Go on with a held item at that time."""
-        held = self.held[item]
-        held.due = due
-        heapq.heappush(self._due, (due, next(self._number), item))
-
     def wake_unavailable(self, now: float) -> None:
         """The store is back: nobody who waited for it has to wait longer."""
-        for item, held in self.held.items():
-            # What failed by itself, for a reason nobody knows, goes by its own back-off.
-            if isinstance(held.error, Unavailable) and not held.alone and now < held.due < _NEVER:
-                self.wake(item, now)
+        self._waiting.wake_unavailable(now)
         for piece in self._pieces:
             piece.due = min(piece.due, now)
 
@@ -165,26 +134,15 @@ class Backlog:
         """These are done for good: whoever waited behind them goes on."""
         if self._apart:
             self._apart.difference_update([ordinal for ordinal, _ in tickets])
-        if not self.held:
-            return
-        for item in {ticket[1].item for ticket in tickets}:
-            held = self.held.get(item)
-            if held is None:
-                continue
-            if held.tickets:
-                self.held[item] = Held(held.tickets)
-                self.wake(item, now)
-            else:
-                del self.held[item]
+        self._waiting.settled(tickets, now)
 
-    def take_condemned(self, now: float) -> Iterator[tuple[Ticket, Verdict]]:
+    def take_condemned(self, now: float) -> list[tuple[Ticket, Verdict]]:
         """The records to be buried now; each is out of the queue until it is settled."""
-        for item in [item for item, held in self.held.items() if held.due <= now] if self._condemned else ():
-            held = self.held[item]
-            verdict = self._condemned.pop(held.tickets[0][0], None)
-            if verdict is not None:
-                held.due = _NEVER
-                yield held.tickets.popleft(), verdict
+        if not self._condemned:
+            return []
+        due = [held for held in self.held.values() if held.due <= now and held.first in self._condemned]
+        tickets = [ticket for held in due for ticket in held.take(1)]
+        return [(ticket, self._condemned.pop(ticket[0])) for ticket in tickets]
 
     def note_filling(self, now: float) -> None:
         """Something came: the batching window begins, if it has not."""
@@ -203,28 +161,20 @@ class Backlog:
             self.wake(item, due)
         return fresh
 
-    def _not_held(self, tickets: list[Ticket]) -> list[Ticket]:
-        if not self.held:
-            return tickets
-        free: list[Ticket] = []
-        for ticket in tickets:
-            held = self.held.get(ticket[1].item)
-            (free if held is None else held.tickets).append(ticket)
-        return free
+    def _batch_of_piece(self, piece: _Piece, limit: int) -> Batch | None:
+        tickets = self._waiting.free(piece.tickets)
+        if piece.together:
+            return self._batch([[ticket] for ticket in tickets], piece) if tickets else None
+        if len(tickets) > limit:
+            self._pieces.appendleft(_Piece(tickets[limit:]))
+        return self._batch(self._grouped(tickets[:limit])) if tickets else None
 
     def _groups_due(self, now: float, limit: int) -> Iterator[list[Ticket]]:
         """The first records of the held items whose time has come; one that must be alone is."""
         taken = 0
-        while taken < limit and self._due and self._due[0][0] <= now:
-            due, _, item = self._due[0]
-            held = self.held.get(item)
-            if held is None or held.due != due:  # woken for another time since, or gone
-                heapq.heappop(self._due)
-                continue
+        while taken < limit and (held := self._waiting.next_due(now)) is not None:
             if held.alone and taken:
                 return
-            heapq.heappop(self._due)
-            held.due = _NEVER
             group = self._first_of(held, self._batch_size if self._coalesces else limit - taken)
             if self._coalesces or len(group) == 1:
                 yield group
@@ -237,8 +187,8 @@ class Backlog:
     def _first_of(self, held: Held, most: int) -> list[Ticket]:
         """What of a held item is tried next: its first record only, once that was found at fault."""
         is_suspect = held.alone or held.attempts or (held.failures and not self._coalesces)
-        size = 1 if is_suspect else min(self._run_of(held.tickets), most)
-        return [held.tickets.popleft() for _ in range(size)]
+        size = 1 if is_suspect else self._run_of(list(islice(held.tickets, most)))
+        return held.take(size)
 
     def _is_alone(self, group: list[Ticket]) -> bool:
         held = self.held.get(group[0][1].item)
@@ -252,7 +202,8 @@ class Backlog:
             return []
         tickets: list[Ticket] = []
         while ready and len(tickets) < limit:
-            tickets += self._not_held([ready.popleft() for _ in range(min(len(ready), limit - len(tickets)))])
+            count = min(len(ready), limit - len(tickets))
+            tickets += self._waiting.free([ready.popleft() for _ in range(count)])
         self._filling_since = now if ready else None
         return self._grouped(tickets)
 
