@@ -30,6 +30,7 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 90.0
 """Far more than anything here takes: a test that needs it has failed."""
 
+_OK = 200
 _ANSWER_SECONDS = 5.0
 _TAIL_LINES = 60
 _LINE_WIDTH = 400
@@ -152,7 +153,9 @@ class Service:
 
     def metrics(self) -> Metrics:
         """What /metrics says; empty while it does not answer."""
-        families = text_string_to_metric_families(self.get("/metrics").text)
+        answer = self.get("/metrics")
+        assert answer.code in (0, _OK), f"/metrics: {answer}"
+        families = text_string_to_metric_families(answer.text)
         samples = [sample for family in families for sample in family.samples]
         return Metrics(tuple((sample.name, sample.labels, sample.value) for sample in samples))
 

@@ -21,10 +21,12 @@ from tests.end_to_end.truth import (
 if TYPE_CHECKING:
     from types_boto3_kinesis.type_defs import RecordTypeDef
 
-RATE = 300
-"""A shard process has 64 writes under way, so each of the two shards falls behind at once."""
+RATE = 800
+"""A shard process writes 64 a second then, so each of the two shards falls behind at once."""
 
-BACKLOG = 300
+BACKLOG = 1_200
+"""Records of a shard. Its eight lanes have 800 of them in hand, which is longer than the grace."""
+
 RECEIVED = "tidemark_records_received_total"
 
 
@@ -55,7 +57,9 @@ def test_a_pod_stopped_under_load_with_a_slow_sink_drains_within_its_grace(stage
     shop, queue = Shop(stage, items=10_000), create_queue(stage)
     delivery = {**queue.delivery, "batch_size": 100}
     # No checkpoint is due before the stop: whatever stands there then is the drain's.
-    settings = stage.write_settings(delivery=delivery, checkpoint_interval="300s")
+    settings = stage.write_settings(
+        delivery=delivery, checkpoint_interval="300s", kcl={"shutdown_grace": "10s"}
+    )
     with stage.sandbox.faults.applied(slow(stage)), Service(stage, settings) as service:
         service.wait_until_at_work()
         with shop.writing(RATE):
