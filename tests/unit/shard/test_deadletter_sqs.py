@@ -196,6 +196,7 @@ async def test_a_record_that_dies_again_later_leaves_the_first_messages_letter_a
     for _ in range(2):
         await letters.write(letter_of(b"x" * 1_000))
 
+    assert len({json.loads(body)["failedAt"] for body in aws.objects.values()}) == 2
     for message in aws.sent:
         check = from_document(message["MessageBody"].encode()).claim_check
         assert check is not None
