@@ -8,6 +8,7 @@ from consumer.processors.projection.mapping import Desired, ProjectionMapping
 from consumer.record import ChangeRecord, EventName, Image
 from consumer.settings.model import DynamoDBStore, DynamoDBTable, Projection
 from consumer.shard.envelopes import decode
+from consumer.shard.lanes.coalescing import coalesce
 from tests.support.changes import envelope, in_stream
 
 KEYS = {"id": {"S": "a"}}
@@ -243,3 +244,28 @@ def test_a_key_that_does_not_fit_the_source_table_is_refused(
 
 def test_a_key_of_exactly_the_source_tables_keys_is_taken_in_any_order() -> None:
     mapping(key={"sort": "keys.id", "hash": "keys.at"}).check_keys(("id", "at"))
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        pytest.param([None, INSIDE, OUTSIDE], TOMBSTONE, id="came in and left"),
+        pytest.param([OUTSIDE, INSIDE, OUTSIDE], TOMBSTONE, id="was outside, came in and left"),
+        pytest.param([OUTSIDE, OUTSIDE, INSIDE, OUTSIDE, OUTSIDE], TOMBSTONE, id="was inside once"),
+        pytest.param([INSIDE, OUTSIDE, OUTSIDE], TOMBSTONE, id="left first"),
+        pytest.param([None, INSIDE, None], TOMBSTONE, id="came in and was deleted"),
+        pytest.param([None, OUTSIDE, None], TOMBSTONE, id="deleted, nobody knows from where"),
+        pytest.param([OUTSIDE, OUTSIDE, None], None, id="deleted outside"),
+        pytest.param([None, OUTSIDE, OUTSIDE], None, id="never inside"),
+        pytest.param([OUTSIDE, OUTSIDE, OUTSIDE], None, id="stays outside"),
+        pytest.param([OUTSIDE, OUTSIDE, INSIDE], ROW, id="comes in at last"),
+    ],
+)
+def test_of_changes_taken_as_one_an_image_between_that_was_inside_asks_for_a_delete(
+    images: list[Image | None], expected: tuple[Image, Image | None, str] | None
+) -> None:
+    changes = []
+    for micros, (old, new) in enumerate(itertools.pairwise(images), 1):
+        event: EventName = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
+        changes.append(decode(in_stream(envelope(event, KEYS, micros, new=new, old=old))))
+    assert as_tuple(mapping(when=WHEN).after(coalesce(changes))) == expected
