@@ -5,9 +5,13 @@ from dataclasses import dataclass
 
 from consumer.commands.redrive.patience import Patience, StoppedError
 from consumer.errors import Rejected, Unavailable
+from consumer.filters.pattern import Filter
+from consumer.filters.records import event_of, event_of_keys
 from consumer.processors.base import Outcome, Processor, StateProcessor, failed
 from consumer.processors.gate import is_past_horizon
 from consumer.record import ChangeRecord
+
+_FILTERED = Outcome("filtered")
 
 _Call = Callable[[Sequence[ChangeRecord]], Coroutine[None, None, list[Outcome]]]
 
@@ -19,6 +23,14 @@ class Target:
     name: str
     processor: Processor
     keeps_state: bool
+    filters: Filter | None = None
+
+    def passes(self, change: ChangeRecord) -> bool:
+        """Whether its filters let the change through, as on the record path."""
+        if self.filters is None:
+            return True
+        event = event_of_keys(change) if self.filters.is_of_keys else event_of(change)
+        return event is None or self.filters.matches(event)
 
     def is_past_horizon(self, change: ChangeRecord, now: float) -> bool:
         """Whether the change has to be settled by the source; `now` in Unix seconds."""
@@ -59,10 +71,10 @@ class Delivery:
 
     async def deliver(self, changes: Sequence[ChangeRecord]) -> list[Outcome | None]:
         """One outcome per change, never failed by an outage; None: somebody said stop before."""
-        outcomes: list[Outcome | None] = [None] * len(changes)
+        outcomes = [None if self._target.passes(change) else _FILTERED for change in changes]
         try:
             for wave in waves(changes):
-                await self._settle(changes, wave, outcomes)
+                await self._settle(changes, [at for at in wave if outcomes[at] is None], outcomes)
         except StoppedError:
             pass
         return outcomes
