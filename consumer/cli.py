@@ -155,6 +155,28 @@ def redrive(
     raise typer.Exit(asyncio.run(redrive_letters(options, typer.echo)))
 
 
+@app.command("filter")
+def filter_(
+    pattern: Annotated[
+        Path, typer.Option(help="A file with a pattern, or a list of them, as JSON or (.yaml, .yml) YAML.")
+    ],
+) -> None:
+    """Print the events that match a pattern.
+
+    Events are read from standard input, one JSON object a line; those that match are printed as they came.
+    """
+    import signal
+
+    from consumer.commands.filter import filter_events, load_filter
+
+    chosen = load_filter(pattern)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as with other filters: it ends when nobody reads on
+    are_events = filter_events(
+        chosen, sys.stdin.buffer, sys.stdout.buffer, lambda text: typer.echo(text, err=True)
+    )
+    raise typer.Exit(0 if are_events else 1)
+
+
 @app.command()
 def sandbox(
     port: Annotated[int, typer.Option(min=0, max=LAST_PORT, help="0: any that is free.")] = 4566,

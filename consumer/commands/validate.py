@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from consumer.settings.context import TableFacts
+from consumer.settings.document import field_name
 from consumer.settings.duration import format_duration
+from consumer.settings.filters import filter_doubts
 from consumer.settings.load import load_settings
 from consumer.settings.model import KinesisSource, OnFailure, Processor, Settings
 
@@ -21,6 +23,8 @@ def validate(file: Path, *, look_at_aws: bool) -> Iterator[str]:
     settings = load_settings(file)
     yield f"{file}: good"
     yield from understood(settings)
+    for path, doubt in filter_doubts(settings):
+        yield f"warning: {field_name(path)}: {doubt}"
     if look_at_aws:
         yield from asyncio.run(_look_at_aws(settings))
 
@@ -58,6 +62,8 @@ def _processor(settings: Settings, processor: Processor) -> Iterator[str]:
     yield f"  processor    {processor.name}: a row per item in DynamoDB table {store.table}" + (
         f" in {store.region}" if store.region else ""
     )
+    for pattern in processor.filters or ():
+        yield f"    filter     {pattern}"
     yield f"    key        {key}"
     yield f"    row        {content}"
     if projection.when is not None:

@@ -1,13 +1,12 @@
-"""A pattern, as JSON text or as values -> what each of its fields may be; or all that is wrong with it."""
+"""A pattern's values -> what each of its fields may be; or all that is wrong with it."""
 
-import json
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import cast
 
+from consumer.filters.json_text import RepeatedKey
 from consumer.filters.matchers import values_of
 from consumer.filters.mistakes import InvalidPatternError, Json, Mistake, Path, refused, shown
-from consumer.filters.numbers import Number
+from consumer.filters.numbers import Number, Numeric, comparable
 from consumer.filters.values import Values, union
 
 OR = "$or"
@@ -43,35 +42,6 @@ class Compiled:
     doubts: tuple[Mistake, ...]
 
 
-class _RepeatedKey(dict[str, Json]):
-    """An object that gives a key twice: a reader that keeps the last would lose a condition."""
-
-    key: str
-
-
-def parse(text: str) -> Json:
-    """The values of a JSON text, numbers as they are written.
-
-    Raises:
-        InvalidPatternError: it is not JSON.
-    """
-    try:
-        return cast(
-            "Json",
-            json.loads(
-                text,
-                object_pairs_hook=_object,
-                parse_int=Number,
-                parse_float=Number,
-                parse_constant=_no_number,
-            ),
-        )
-    except json.JSONDecodeError as error:
-        raise refused((), f"not JSON: {error}") from None
-    except RecursionError:
-        raise refused((), "nested too deeply for a pattern") from None
-
-
 def compile_pattern(value: Json) -> Compiled:
     """Check a pattern and take it apart.
 
@@ -88,20 +58,6 @@ def compile_pattern(value: Json) -> Compiled:
     if compiler.mistakes:
         raise InvalidPatternError(compiler.mistakes)
     return Compiled(tuple(alternatives), tuple(compiler.fields), tuple(compiler.doubts))
-
-
-def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    value = dict(pairs)
-    if len(value) == len(pairs):
-        return value
-    repeated = _RepeatedKey(value)
-    names = [name for name, _ in pairs]
-    repeated.key = next(name for name in names if names.count(name) > 1)
-    return repeated
-
-
-def _no_number(name: str) -> Json:
-    raise refused((), f"not JSON: {name} is no number")
 
 
 @dataclass(slots=True)
@@ -127,7 +83,7 @@ class _Compiler:
         """The alternatives so far, each with what the object asks for."""
         if not value:
             self._note(path, "is empty: name at least one field")
-        if isinstance(value, _RepeatedKey):
+        if isinstance(value, RepeatedKey):
             self._note((*path, value.key), f"`{value.key}` is given twice")
         for name, content in value.items():
             here = (*path, name)
@@ -154,7 +110,7 @@ class _Compiler:
         parts: list[Values] = []
         for index, entry in enumerate(entries):
             here = (*path, index)
-            if isinstance(entry, _RepeatedKey):
+            if isinstance(entry, RepeatedKey):
                 self._note((*here, entry.key), f"`{entry.key}` is given twice")
                 continue
             try:
@@ -191,15 +147,10 @@ class _Compiler:
     def _note(self, path: Path, message: str) -> None:
         self.mistakes.append(Mistake(path, message))
 
-    def _doubt(self, number: Json, path: Path) -> None:
-        text = shown(number)
-        self.doubts.append(
-            Mistake(
-                path,
-                f"{text} never matches: DynamoDB writes numbers as text; "
-                f'write "{text}", or {{"numeric": ["=", {text}]}} for every way to write it',
-            )
-        )
+    def _doubt(self, number: Numeric, path: Path) -> None:
+        equals = "" if comparable(number) is None else f', or {{"numeric": ["=", {number}]}}'
+        message = f'{number} never matches: DynamoDB writes numbers as text; write "{number}"{equals}'
+        self.doubts.append(Mistake(path, message))
 
 
 def _dotted(names: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import cast
 
 from consumer.filters.mistakes import Json, Path, refused, shown
-from consumer.filters.numbers import Number, Numeric, comparable, literal
+from consumer.filters.numbers import Number, comparable
 from consumer.filters.texts import (
     TextTest,
     begins,
@@ -51,7 +51,7 @@ def values_of(entry: Json, path: Path, *, reads_text: bool) -> Values:
         return Values(constants=frozenset({entry}))
     if isinstance(entry, list):
         raise refused(path, "a list in a list: write its entries into the outer one")
-    return one_number(Number(literal(entry)))
+    return one_number(Number(str(entry)))
 
 
 def _matcher(entry: dict[str, Json], path: Path, *, reads_text: bool) -> Values:
@@ -173,7 +173,7 @@ def _is_number(entry: Json) -> bool:
 def _double(entry: Json, path: Path) -> tuple[Number, float]:
     if not _is_number(entry):
         raise refused(path, f"{shown(entry)} is not allowed: write a number")
-    number = Number(literal(cast("Numeric", entry)))
+    number = Number(str(entry))
     double = comparable(number)
     if double is None:
         raise refused(

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from consumer.errors import SettingsError
-from consumer.filters.numbers import Number, literal
+from consumer.filters.numbers import Number
 
 Json = None | bool | int | float | str | Decimal | Number | list["Json"] | dict[str, "Json"]
 Path = tuple[str | int, ...]
@@ -58,5 +58,5 @@ def shown(value: Json) -> str:
         return "a list"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    text = ascii(value).replace("'", '"') if isinstance(value, str) else literal(value)
+    text = ascii(value).replace("'", '"') if isinstance(value, str) else str(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

@@ -16,13 +16,12 @@ class Number(NamedTuple):
 
     text: str
 
+    def __str__(self) -> str:
+        """As it was written."""
+        return self.text
+
 
 Numeric = int | float | Decimal | Number
-
-
-def literal(number: Numeric) -> str:
-    """The number's text."""
-    return number.text if isinstance(number, Number) else str(number)
 
 
 def comparable(number: Numeric) -> float | None:
@@ -32,7 +31,7 @@ def comparable(number: Numeric) -> float | None:
     """
     if isinstance(number, int) and -_DOUBLE_HOLDS <= number <= _DOUBLE_HOLDS:
         return float(number)
-    text = literal(number)
+    text = str(number)
     try:
         exact = Decimal(text)
     except InvalidOperation:  # an exponent of twenty digits

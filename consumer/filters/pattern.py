@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from consumer.filters.grammar import compile_pattern, parse
+from consumer.filters.grammar import compile_pattern
+from consumer.filters.json_text import parse
 from consumer.filters.matching import Matcher
 from consumer.filters.mistakes import Json, Mistake, Path
 from consumer.filters.numbers import Number

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
-from consumer.filters.numbers import Number, comparable, decimal_of, literal
+from consumer.filters.numbers import Number, comparable, decimal_of
 from consumer.filters.texts import TextTest
 
 NumberTest = Callable[[float], bool]
@@ -60,7 +60,7 @@ class Values:
             return False
         double = comparable(value)
         if double is None:
-            return self.others or literal(value) in self.literals
+            return self.others or str(value) in self.literals
         return double in self.numbers or any(test(double) for test in self.number_tests)
 
 

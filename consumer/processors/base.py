@@ -10,14 +10,15 @@ from consumer.errors import Rejected, Unavailable
 from consumer.record import ChangeRecord
 from consumer.settings.model import Processor as ProcessorSettings
 
-OutcomeKind = Literal["applied", "stale", "skipped", "failed", "held"]
+OutcomeKind = Literal["applied", "stale", "skipped", "filtered", "failed", "held"]
 
 
 class Outcome(NamedTuple):
     """What became of one record.
 
-    `stale`: the target already holds this change or a newer one; `skipped`: none of its business; `held`: not
-    tried, since an earlier record of its item failed, or the process is about to end.
+    `stale`: the target already holds this change or a newer one; `skipped`: none of its business; `filtered`:
+    its filters leave it out; `held`: not tried, since an earlier record of its item failed, or the process is
+    about to end.
     """
 
     kind: OutcomeKind
@@ -71,6 +72,9 @@ def fingerprint(processor: ProcessorSettings) -> str:
     """16 hexadecimal digits of the settings that decide what the target holds: another asks for a rebuild."""
     # Without defaults, lest a setting that a later version adds changes every fingerprint there is.
     effect = processor.model_dump(
-        mode="json", include={"projection"}, exclude={"projection": {"adopt"}}, exclude_defaults=True
+        mode="json",
+        include={"projection", "filters"},
+        exclude={"projection": {"adopt"}},
+        exclude_defaults=True,
     )
     return hashlib.blake2b(orjson.dumps(effect, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()

@@ -21,6 +21,7 @@ Path = tuple[str | int, ...]
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?((\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)")
 
@@ -51,6 +52,8 @@ class Document:
 
     value: Value
     places: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    numbers: dict[Path, str] = field(default_factory=dict)
+    """Every plain number as it is written, whatever its length."""
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -80,7 +83,7 @@ def read_document(text: str) -> Document:
     if root is None:
         return document
     value = _Values(document).of(root, ())
-    return Document(value, document.places, document.problems)
+    return Document(value, document.places, document.numbers, document.problems)
 
 
 def _syntax_problem(error: MarkedYAMLError) -> Problem:
@@ -107,6 +110,7 @@ class _Values:
 
     def __init__(self, document: Document) -> None:
         self._places = document.places
+        self._numbers = document.numbers
         self._problems = document.problems
         self._open: set[int] = set()
 
@@ -149,8 +153,11 @@ class _Values:
         if not node.tag.startswith("tag:yaml.org,2002:"):
             self._note(node, path, f"the tag {node.tag} means nothing here: put the value in quotes")
             return text
-        plain = isinstance(node, ScalarNode) and node.style is None
-        return _core(text) if plain else text
+        if not isinstance(node, ScalarNode) or node.style is not None:
+            return text
+        if _NUMBER.fullmatch(text):
+            self._numbers[path] = text
+        return _core(text)
 
     def _note(self, node: Node, path: Path, message: str) -> None:
         self._problems.append(Problem(*_place(node), field_name(path), message))

@@ -5,6 +5,7 @@ tidemark.yaml:9:3: delivery.batch_size: `0` is not allowed: write a whole number
 """
 
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path as FilePath
 
 from pydantic import ValidationError
@@ -13,6 +14,9 @@ from pydantic_core import ErrorDetails
 from consumer.errors import SettingsError
 from consumer.settings.allowed import Allowed
 from consumer.settings.document import Document, Path, Problem, field_name, read_document
+from consumer.settings.exact import with_exact_numbers
+from consumer.settings.files import read_text
+from consumer.settings.filters import filter_mistakes
 from consumer.settings.model import Settings
 from consumer.settings.projections import projection_mistakes
 
@@ -41,7 +45,7 @@ def load_settings(file: FilePath) -> Settings:
     Raises:
         SettingsError: the file can't be read, or (InvalidSettingsError) what it says is not allowed.
     """
-    document = read_document(_read_text(file))
+    document = read_document(read_text(file))
     if document.problems and document.value is None:
         raise InvalidSettingsError(file, document.problems)
     if document.value is None:
@@ -51,29 +55,16 @@ def load_settings(file: FilePath) -> Settings:
             f"{file} holds no settings: its top level must be a mapping such as `application: shop`"
         )
     try:
-        settings = Settings.model_validate(document.value)
+        settings = Settings.model_validate(with_exact_numbers(document))
     except ValidationError as error:
         raise InvalidSettingsError(file, [*document.problems, *_problems(document, error)]) from None
     mistakes = [
-        Problem(*document.places[path], field_name(path), message)
-        for path, message in projection_mistakes(settings)
+        Problem(*_place(document, path), field_name(path), message)
+        for path, message in chain(projection_mistakes(settings), filter_mistakes(settings))
     ]
     if document.problems or mistakes:
         raise InvalidSettingsError(file, [*document.problems, *mistakes])
     return settings
-
-
-def _read_text(file: FilePath) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise SettingsError(f"{file}: there is no such file") from None
-    except IsADirectoryError:
-        raise SettingsError(f"{file} is a directory; name the settings file in it") from None
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{file} is not UTF-8 text (at byte {error.start})") from None
-    except OSError as error:
-        raise SettingsError(f"{file} can't be read: {error.strerror}") from None
 
 
 def _problems(document: Document, error: ValidationError) -> list[Problem]:
@@ -95,6 +86,12 @@ def _problems(document: Document, error: ValidationError) -> list[Problem]:
             continue
         found.setdefault(path, _problem(document, detail, path, allowed))
     return list(found.values())
+
+
+def _place(document: Document, path: Path) -> tuple[int, int]:
+    """Line and column; those of what holds it, where the path leads on into a pattern's JSON text."""
+    known = next(path[:end] for end in range(len(path), -1, -1) if path[:end] in document.places)
+    return document.places[known]
 
 
 def _path(document: Document, detail: ErrorDetails) -> Path:

@@ -2,8 +2,18 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
+from consumer.filters.json_text import write
 from consumer.settings.duration import Between
 
 TableName = Annotated[
@@ -166,10 +176,33 @@ class Projection(Model):
     adopt: bool = False
 
 
+def _pattern_text(value: object) -> object:
+    return write(value) if isinstance(value, dict) else value
+
+
+PatternText = Annotated[
+    str,
+    BeforeValidator(_pattern_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "object", "additionalProperties": True},
+                {"type": "string", "description": "its JSON text"},
+            ]
+        }
+    ),
+]
+"""An event pattern, a mapping or its JSON text; kept as text, so that numbers stay as they are written."""
+
+
 class Processor(Model):
-    """One processor: its name and exactly one kind."""
+    """One processor: its name and exactly one kind.
+
+    `filters`: event patterns, any of which may match; what matches none is not the processor's.
+    """
 
     name: ProcessorName
+    filters: Annotated[tuple[PatternText, ...], Field(min_length=1)] | None = None
     projection: Projection
     delivery: Delivery | None = None
     start_here: bool = False

@@ -20,6 +20,7 @@ from checkpoint.leases import read_lease
 from checkpoint.positions import Positions
 from consumer.aws.clients import Clients
 from consumer.errors import Unavailable
+from consumer.filters.pattern import Filter, Pattern
 from consumer.log import Logger
 from consumer.metrics import Metrics
 from consumer.processors.base import fingerprint
@@ -185,6 +186,7 @@ class ShardDelivery:
             window=self.window,
             metrics=self._metrics,
             uniform=random.random,
+            filters={name: Filter(map(Pattern, own.filters)) for name, own in by_name.items() if own.filters},
         )
 
     def _make_lanes(self, processor: ProcessorSettings, settle: Settle, places: DeadLetterPlaces) -> Lanes:

@@ -5,9 +5,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
+from types import MappingProxyType
 
 from checkpoint.frontier import Frontier
 from consumer.errors import Unavailable, Undecodable
+from consumer.filters.pattern import Event, Filter
+from consumer.filters.records import event_of, event_of_keys
 from consumer.metrics import Metrics, observe_counted
 from consumer.processors.base import Outcome
 from consumer.record import ChangeRecord, Position, StreamRecord
@@ -21,6 +24,8 @@ _KIND = attrgetter("kind")
 
 DECODING = "decode"
 """Stands for a processor in the figures of records that never reached one."""
+
+_NO_FILTERS: Mapping[str, Filter] = MappingProxyType({})
 
 Decoded = ChangeRecord | Undecodable
 
@@ -49,13 +54,18 @@ class RecordPath:
         window: Window,
         metrics: Metrics,
         uniform: Callable[[], float],
+        filters: Mapping[str, Filter] = _NO_FILTERS,
     ) -> None:
-        """Take the source table's name, and a maker of a processor's lanes that is told where to settle."""
+        """Take the source table's name, and a maker of a processor's lanes that is told where to settle.
+
+        `filters`: those of the processors that have any, by name.
+        """
         self._table = table
         self._window = window
         self._metrics = metrics
         self._dead_letters = dead_letters
         self._uniform = uniform
+        self._filters = filters
         self.frontier: Frontier[StreamRecord] = Frontier(processors)
         self.lanes = [lanes(name, self._settler(name)) for name in processors]
         self.outcomes: dict[str, dict[str, int]] = {name: {} for name in processors}
@@ -87,8 +97,10 @@ class RecordPath:
                 of_other_tables.append(ordinal)
         if of_other_tables:
             self._settle_for_all(of_other_tables, "skipped")
+        events: dict[int, Event | None] = {}
         for lanes in self.lanes:
-            lanes.give(self._unsettled(lanes.name, tickets) if lanes.name in self._resume else tickets)
+            own = self._unsettled(lanes.name, tickets) if lanes.name in self._resume else tickets
+            lanes.give(self._passing(lanes.name, own, events) if lanes.name in self._filters else own)
         return True
 
     async def run(self) -> None:
@@ -113,6 +125,17 @@ class RecordPath:
         if len(again) < len(tickets):
             del self._resume[name]
         return tickets[len(again) :]
+
+    def _passing(self, name: str, tickets: list[Ticket], events: dict[int, Event | None]) -> list[Ticket]:
+        """What the processor's filter lets through; the rest is settled at once."""
+        filter_ = self._filters[name]
+        passing = [ticket for ticket in tickets if _passes(filter_, *ticket, events)]
+        if len(passing) < len(tickets):
+            passed = {ordinal for ordinal, _ in passing}
+            filtered = [ordinal for ordinal, _ in tickets if ordinal not in passed]
+            self._move_frontier(name, filtered)
+            self._count(name, {"filtered": len(filtered)})
+        return passing
 
     def _settler(self, name: str) -> Settle:
         def settle(tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
@@ -161,3 +184,13 @@ class RecordPath:
         self.blocked = None
         self._metrics.dead_letters.labels(DECODING).inc()
         return True
+
+
+def _passes(filter_: Filter, ordinal: int, change: ChangeRecord, events: dict[int, Event | None]) -> bool:
+    """Whether a filter lets a change through; `events`: whole records, decoded once for all processors."""
+    if filter_.is_of_keys:
+        return filter_.matches(event_of_keys(change))
+    if ordinal not in events:
+        events[ordinal] = event_of(change)
+    event = events[ordinal]
+    return event is None or filter_.matches(event)  # what can't be read is for the processor to say

@@ -200,7 +200,7 @@ def test_durations_are_read_in_seconds(tmp_path: Path) -> None:
             "    aggregate: {}\n    projection:\n",
             8,
             "processors[0].aggregate",
-            "no such setting; allowed here: `name`, `projection`, `delivery`, `start_here`",
+            "no such setting; allowed here: `name`, `filters`, `projection`, `delivery`, `start_here`",
         ),
     ],
 )

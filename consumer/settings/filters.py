@@ -1,0 +1,40 @@
+"""What a processor's filters may not be, beyond what their type says."""
+
+from collections.abc import Iterator
+
+from consumer.filters.mistakes import InvalidPatternError, Mistake
+from consumer.filters.pattern import Pattern, is_of_keys
+from consumer.settings.document import Path
+from consumer.settings.model import Processor, Settings
+
+
+def filter_mistakes(settings: Settings) -> Iterator[tuple[Path, str]]:
+    """Where in the settings a pattern is wrong, and why, for every processor."""
+    for index, processor in enumerate(settings.processors):
+        for number, text in enumerate(processor.filters or ()):
+            for mistake in _mistakes(processor, text):
+                yield ("processors", index, "filters", number, *mistake.path), mistake.message
+
+
+def filter_doubts(settings: Settings) -> Iterator[tuple[Path, str]]:
+    """Where a pattern of good settings says what is hardly meant, and why."""
+    for index, processor in enumerate(settings.processors):
+        for number, text in enumerate(processor.filters or ()):
+            for doubt in Pattern(text).doubts:
+                yield ("processors", index, "filters", number, *doubt.path), doubt.message
+
+
+def _mistakes(processor: Processor, text: str) -> Iterator[Mistake]:
+    try:
+        pattern = Pattern(text)
+    except InvalidPatternError as error:
+        yield from error.mistakes
+        return
+    for name, path in pattern.fields if processor.keeps_state else ():
+        if not is_of_keys(name):
+            message = (
+                "the filters of a processor that keeps state may name only `tableName` and `dynamodb.Keys`, "
+                "which never change: an item that is filtered out later would stay in the target. "
+                "Write a condition on the item as the processor's `when`"
+            )
+            yield Mistake(path, message)
