@@ -10,7 +10,7 @@ from consumer.metrics import Metrics
 from consumer.processors.projection.mapping import ProjectionMapping
 from consumer.settings.context import ShardContext, TableFacts
 from consumer.settings.model import DynamoDBStore, DynamoDBTable, Projection, Settings
-from tests.property.storm.world import VIEW
+from tests.property.storm.world import APPLICATION, VIEW
 from tests.support.changes import TABLE
 
 _NAMES = (VIEW, "receiver-0", "receiver-1")
@@ -24,7 +24,7 @@ class Outfit:
         store = DynamoDBStore(dynamodb=DynamoDBTable(table=VIEW))
         self._projection = Projection(store=store, key={"id": "keys.id"})
         settings = {
-            "application": "storm",
+            "application": APPLICATION,
             "source": {"kinesis": {"stream": "orders-changes", "table": TABLE}},
             # A receiver's settings are a projection's by name only: there is no such processor to be set.
             "processors": [{"name": name, "projection": self._projection.model_dump()} for name in _NAMES],

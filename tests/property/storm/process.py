@@ -26,6 +26,7 @@ class Process:
     def __init__(self, world: World, outfit: Outfit, who: str, on_step: Callable[[int], None]) -> None:
         """`on_step` is told of each half of a call to a store, by its number, before it is gone."""
         self.gone = asyncio.Event()
+        self.is_stopping = False
         self.witnesses: dict[str, Witness] = {}
         self._world = world
         self._outfit = outfit
@@ -45,6 +46,11 @@ class Process:
             metrics=outfit.metrics,
             uniform=world.random.random,
         )
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self.is_stopping = True
+        self.path.stop()
 
     def kill(self) -> None:
         """Not a step further."""
@@ -85,8 +91,14 @@ class Process:
 
     def _lanes(self, course: Course, settle: Settle) -> Lanes:
         world = self._world
-        processor = self._projection() if course.is_projection else Receiver(world, course, self.step)
-        witness = self.witnesses[course.name] = Witness(world, course, self._who, processor)
+        processor = (
+            self._projection()
+            if course.is_projection
+            else Receiver(world, course, self.step, lambda: self.is_stopping)
+        )
+        witness = self.witnesses[course.name] = Witness(
+            world, course, self._who, processor, lambda: self.is_stopping
+        )
 
         def watched_settle(tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
             witness.settle(tickets, outcomes)
@@ -98,7 +110,12 @@ class Process:
             course.policy,
             Letters(world, witness, self.step),
             watched_settle,
-            LaneTools(clock=world.clock, uniform=world.random.random, log=self._outfit.log),
+            LaneTools(
+                clock=world.clock,
+                uniform=world.random.random,
+                log=self._outfit.log,
+                on_rejected_run=lambda: world.note(self._who, "pauses on a rejected run"),
+            ),
         )
 
     def _projection(self) -> Processor:
@@ -109,4 +126,5 @@ class Process:
             ProjectionSink(self.connection(VIEW), target, adopt=False, tombstone_seconds=1.0, clock=clock),
             SourceReader(self.connection("source"), context.source_table, readable=True),
             on_tie=lambda: self._world.note(VIEW, "ties"),
+            is_stopping=lambda: self.is_stopping,
         )

@@ -1,6 +1,6 @@
 """A processor of events: hands each record to a receiver, which does what the history says."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from consumer.errors import Rejected, Unavailable
 from consumer.processors.base import APPLIED, HELD, Outcome, failed
@@ -19,24 +19,26 @@ _ERRORS: dict[FateKind, Rejected | Unavailable] = {
 class Receiver:
     """One processor of one tenure."""
 
-    def __init__(self, world: World, course: Course, step: Step) -> None:
+    def __init__(self, world: World, course: Course, step: Step, is_stopping: Callable[[], bool]) -> None:
         self._world = world
         self._course = course
         self._step = step
+        self._is_stopping = is_stopping
         self._fates = {record + 1: fate for record, fate in course.fates}
         self._left = {number: fate.times for number, fate in self._fates.items()}
 
     async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
         """One record after the other, as long as none makes all of them fail.
 
-        A careful one lets a failed record's item be; a careless one goes on with it, and says so.
+        A careful one lets a failed record's item be; a careless one goes on with it, and says so. Once the
+        process is to stop, neither begins anything.
         """
         world = self._world
         failing: set[str] = set()
         outcomes: list[Outcome] = []
         await self._step(self._course.name)
         for record in records:
-            if self._course.is_careful and record.item in failing:
+            if self._is_stopping() or (self._course.is_careful and record.item in failing):
                 outcomes.append(HELD)
                 continue
             outcome = self._outcome(int(record.stream.sequence_number))

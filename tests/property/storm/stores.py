@@ -48,7 +48,7 @@ class Connection:
         answer = await world.dynamodb.call(operation, request, expect=expect)
         world.note(where, operation, answer.error)
         if where == "positions" and operation == "PutItem":
-            world.check_marks()
+            await world.check_positions()
         await self._step(where)
         if is_lost_later:
             raise Unavailable("no answer came", code="TimeoutError")

@@ -17,12 +17,11 @@ from consumer.shard.trimmed import is_rewound
 from tests.property.storm.history import Ending
 from tests.property.storm.outfit import Outfit
 from tests.property.storm.process import Process
-from tests.property.storm.world import World
+from tests.property.storm.world import APPLICATION, SHARD, World
 
 _LOOK_UP_SECONDS = 0.5
 _DRAIN_SECONDS = 20.0
 _POSITIONS_SECONDS = 2.0
-_SHARD = "shard"
 
 
 class Tenure:
@@ -37,7 +36,6 @@ class Tenure:
         self._number = number
         self._who = f"tenure {number}"
         self._ending = ending
-        self._is_stopping = False
         self._is_drain_requested = False
         self._begun_after = self._given = 0
         self._marks: dict[str, int] = {}
@@ -46,6 +44,7 @@ class Tenure:
         self._path, self._window = self.process.path, self.process.window
         self._delivering: asyncio.Task[None] | None = None
         self._books: Books | None = None
+        self._bookkeeper: Bookkeeper | None = None
         self._checkpointer = Checkpointer(
             self._ask_kcl, interval=self._history.checkpoint_interval, clock=lambda: world.now
         )
@@ -57,10 +56,11 @@ class Tenure:
         self.process.spawn(self._run())
 
     async def finish(self) -> None:
-        """Stop delivering, when all is done, and see that it stops."""
-        self._stop()
-        if self._delivering is not None:
+        """Drain, when all is done, and see that it stops."""
+        self.process.stop()
+        if self._delivering is not None and self._bookkeeper is not None:
             await self._delivering
+            await self._bookkeeper.write_positions()
         self.process.kill()
 
     def _look_at_ending(self, step: int) -> None:
@@ -86,7 +86,7 @@ class Tenure:
         place, process, outfit = self._world.checkpoint, self.process, self._outfit
         position = None if place is None else Position(*place)
         self._given = self._begun_after = 0 if place is None else int(place[0])
-        positions = Positions(process.connection("positions"), "storm")
+        positions = Positions(process.connection("positions"), APPLICATION)
         row = await _patiently_read(positions)
         is_replay = is_rewound(row, position)
         if row is not None and not is_replay:
@@ -96,8 +96,8 @@ class Tenure:
             }
             self._path.resume(marks)
             self._marks = {name: int(mark.sequence_number) for name, mark in marks.items()}
-        self._books = Books(_SHARD, row, parked=None, replay=is_replay)
-        bookkeeper = Bookkeeper(
+        self._books = Books(SHARD, row, parked=None, replay=is_replay)
+        self._bookkeeper = bookkeeper = Bookkeeper(
             outfit.context,
             self._path,
             self._window,
@@ -119,18 +119,18 @@ class Tenure:
 
     async def _converse(self) -> None:
         """Messages, one after the other; each is answered once there is room."""
-        while not self._is_stopping:
+        while not self.process.is_stopping:
             await asyncio.sleep(self._world.random.uniform(0.01, 0.5))
             self._hand_over()
             self._checkpoint()
-            while self._window.is_full and not self._is_stopping:
+            while self._window.is_full and not self.process.is_stopping:
                 await asyncio.sleep(_LOOK_UP_SECONDS)
                 self._checkpoint()
             everything = len(self._world.records)
             if self._given == everything and self._world.checkpoint == (str(everything), 0):
                 self._say_over("finished")
             if self._is_drain_requested:
-                self._stop()
+                self.process.stop()
 
     def _hand_over(self) -> None:
         """A message's records, into the window."""
@@ -167,7 +167,7 @@ class Tenure:
         verdict = ask(place)
         if verdict is Verdict.LOST:
             self._world.note(self._who, "finds its lease lost")
-            self._stop()
+            self.process.stop()
         elif self._checkpointer.last != before and self._books is not None:
             self._books.checkpointed(self._world.clock(), self._checkpointer.last)
         return verdict is not Verdict.LATER
@@ -189,10 +189,6 @@ class Tenure:
         with suppress(Unavailable):
             await bookkeeper.write_positions()
 
-    def _stop(self) -> None:
-        self._is_stopping = True
-        self._path.stop()
-
     def _broken(self, sentence: str) -> None:
         self._world.broken(f"{self._who} {sentence}")
 
@@ -200,7 +196,7 @@ class Tenure:
 async def _patiently_read(positions: Positions) -> ShardPosition | None:
     while True:
         try:
-            return await positions.read_shard(_SHARD)
+            return await positions.read_shard(SHARD)
         except Unavailable:
             await asyncio.sleep(1.0)
 

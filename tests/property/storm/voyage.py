@@ -49,8 +49,8 @@ async def _sail(world: World, outfit: Outfit) -> None:
         if ending is not None and how != "stolen":
             await asyncio.sleep(ending.pause)
     await _end(world, tenures)
-    if history.is_replayed:
-        world.checkpoint = None
+    if history.is_replayed and await world.knows_its_checkpoint():
+        world.forget()
         replaying = Tenure(world, outfit, len(tenures), None)
         replaying.begin()
         await replaying.over

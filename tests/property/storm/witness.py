@@ -6,14 +6,15 @@ earlier one of its item failed in the batch, or when its dead letter is kept.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from consumer.errors import Rejected
-from consumer.processors.base import Outcome, Processor
+from consumer.errors import Rejected, Unavailable
+from consumer.processors.base import Outcome, Processor, failed
 from consumer.record import ChangeRecord
 from consumer.shard.deadletter.letter import DeadLetter
 from consumer.shard.lanes import Ticket
 from tests.property.storm.history import Course
+from tests.property.storm.outage import StoreSeen
 from tests.property.storm.world import World
 from tests.support.changes import TABLE
 
@@ -23,18 +24,21 @@ _DONE = ("applied", "stale", "skipped")
 class Witness:
     """Meets the Processor protocol."""
 
-    def __init__(self, world: World, course: Course, who: str, processor: Processor) -> None:
+    def __init__(
+        self, world: World, course: Course, who: str, processor: Processor, is_stopping: Callable[[], bool]
+    ) -> None:
         self._world = world
         self._course = course
         self._who = f"{who}/{course.name}"
         self._processor = processor
+        self._is_stopping = is_stopping
         self._queues: dict[str, list[int]] = {}
         self._busy: set[str] = set()
         self._running = 0
         self._ended: set[int] = set()
         self._settled: set[int] = set()
         self._rejections: Counter[int] = Counter()
-        self._refused: set[int] = set()
+        self._store = StoreSeen(has_runs=course.policy.pauses_on_rejected_run)
 
     def arrived(self, numbers: Sequence[int]) -> None:
         """These are given to the path; what isn't a change of the table never reaches the lanes."""
@@ -54,8 +58,7 @@ class Witness:
             outcomes = await self._processor.process(records)
         except Exception as error:
             self._world.note(self._who, "raises", repr(error))
-            if isinstance(error, Rejected) and (len(records) == 1 or not self._course.policy.bisects):
-                self._rejections.update(map(_number, records))
+            self._hear_error(records, error)
             raise
         finally:
             self._busy -= items
@@ -93,8 +96,8 @@ class Witness:
         counted = self._rejections[number]
         if policy.maximum_retry_attempts < 0 or attempts != policy.maximum_retry_attempts + 1:
             self._broken(f"buried {number} after {attempts} attempts")
-        may_be_uncounted = not policy.bisects or (number in self._refused and policy.pauses_on_rejected_run)
-        if counted != attempts and not (may_be_uncounted and counted > attempts):
+        # A batch that was kept together is counted as one: who leaves it begins anew.
+        if counted != attempts and (policy.bisects or counted < attempts):
             self._broken(f"buried {number} with {attempts} attempts, but it was rejected {counted} times")
 
     def kept_letter(self, letter: DeadLetter) -> None:
@@ -113,7 +116,9 @@ class Witness:
                 self._broken(f"began {numbers} while a batch with their item is under way")
             if policy.coalesces and len(numbers) > 1:
                 self._broken(f"began {numbers} of one item at once, though it coalesces")
-            if not self._is_original(changes[0]):  # of which records it is made, their settling shows
+            if not self._is_original(changes[0]):
+                self._world.note(self._who, "takes several as one")
+                # Of which records it is made, their settling shows.
                 is_in_order = policy.coalesces and numbers[0] in queue
             else:
                 is_in_order = numbers == queue[: len(numbers)]
@@ -122,6 +127,10 @@ class Witness:
 
     def _check_limits(self, records: Sequence[ChangeRecord]) -> None:
         policy = self._course.policy
+        if self._is_stopping():
+            self._broken("began a batch after it was stopped")
+        if self._store.is_away and policy.bisects and len(records) > 1:
+            self._broken(f"began {len(records)} records while the store is away")
         if not 0 < len(records) <= policy.batch_size:
             self._broken(f"began {len(records)} records at once")
         if self._running >= policy.lanes:
@@ -134,26 +143,30 @@ class Witness:
         """One change of the stream, not several taken as one."""
         return record is self._world.change(_number(record))
 
-    def _hear(self, records: Sequence[ChangeRecord], outcomes: Sequence[Outcome]) -> None:
-        self._count(records, outcomes)
-        failing: set[str] = set()
-        for record, outcome in zip(records, outcomes, strict=True):
-            if outcome.kind not in _DONE:
-                failing.add(record.item)
-            elif record.item not in failing and self._is_original(record):
-                self._leave_queue(_number(record))
+    def _hear_error(self, records: Sequence[ChangeRecord], error: Exception) -> None:
+        if isinstance(error, Unavailable) or len(records) == 1:
+            away = Unavailable("no name", code="NoName")
+            outcome = failed(error if isinstance(error, Rejected | Unavailable) else away)
+            self._hear(records, [outcome] * len(records))
+        elif isinstance(error, Rejected) and not self._course.policy.bisects:
+            self._rejections.update(map(_number, records))
 
-    def _count(self, records: Sequence[ChangeRecord], outcomes: Sequence[Outcome]) -> None:
-        """Count rejections; what comes behind an item's first failure in a batch is no try of its own."""
+    def _hear(self, records: Sequence[ChangeRecord], outcomes: Sequence[Outcome]) -> None:
+        """What comes behind an item's first failure in a batch was in vain, whatever its outcome says."""
         failing: set[str] = set()
+        tried: list[tuple[int, Outcome]] = []
         for record, outcome in zip(records, outcomes, strict=True):
-            error = outcome.error
-            if isinstance(error, Rejected) and record.item not in failing and self._is_original(record):
-                self._rejections[_number(record)] += 1
-                if error.by_store:
-                    self._refused.add(_number(record))
+            if record.item in failing:
+                continue
+            tried.append((_number(record), outcome))
             if outcome.kind not in _DONE:
                 failing.add(record.item)
+            elif self._is_original(record):
+                self._leave_queue(_number(record))
+        counted = self._store.hear(tried)
+        self._rejections.update(
+            _number(record) for record in records if self._is_original(record) and _number(record) in counted
+        )
 
     def _leave_queue(self, number: int) -> None:
         self._ended.add(number)

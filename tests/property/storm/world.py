@@ -7,9 +7,10 @@ the history at once.
 import asyncio
 from collections import defaultdict
 from random import Random
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from checkpoint.checkpointer import Place
+from checkpoint.positions import SUFFIX, Positions
 from consumer.attributes import RESERVED
 from consumer.errors import Undecodable
 from consumer.processors.gate import stamp_from_attribute
@@ -21,9 +22,14 @@ from tests.support.changes import TABLE
 from tests.support.in_memory_dynamodb import InMemoryDynamoDB, Table
 
 VIEW = "view"
-POSITIONS = "storm-positions"
+APPLICATION = "storm"
+SHARD = "shard"
 _SLOTS = 12
 """Divided by every number of lanes there is (1 to 4)."""
+
+
+_REFUSAL_SECONDS = 10.0
+"""How long KCL goes on refusing checkpoints once it is calm, so that the last one is refused too."""
 
 
 class BreachError(AssertionError):
@@ -52,7 +58,9 @@ class World:
         self.records = [record for _, record in self.arrivals]
         self.decoded = decode_all(self.records)
         self.source, self.view = Table("id"), Table("id")
-        self.dynamodb = InMemoryDynamoDB({TABLE: self.source, VIEW: self.view, POSITIONS: Table("key")})
+        self.dynamodb = InMemoryDynamoDB(
+            {TABLE: self.source, VIEW: self.view, APPLICATION + SUFFIX: Table("key")}
+        )
         self.received: dict[str, set[int]] = defaultdict(set)
         self.buried: dict[str | None, set[int]] = defaultdict(set)
         self.owner = 0
@@ -144,12 +152,32 @@ class World:
                 return
             self._verified[processor] = number
 
-    def check_marks(self) -> None:
-        """See that no processor's position is beyond what it has settled."""
-        for row in self.dynamodb.tables[POSITIONS].rows.values():
-            for name, mark in cast("Image", row["processors"]["M"]).items():
-                place = cast("Image", mark["M"])
-                self.check_settled(name, int(cast("str", place["sequence_number"]["S"])), "positions stand")
+    def forget(self) -> None:
+        """What was done until now proves nothing from now on: everything is to be seen again."""
+        self.checkpoint = None
+        self._verified.clear()
+        self.received.clear()
+        self.buried = defaultdict(set, {VIEW: self.buried[VIEW]})
+
+    async def knows_its_checkpoint(self) -> bool:
+        """Whether the positions say where KCL is, so that a lease set back is found out.
+
+        They don't where the last process was killed between the checkpoint and its writing down.
+        """
+        row = await Positions(self.dynamodb, APPLICATION).read_shard(SHARD)
+        return row is not None and row.checkpoint == self.checkpoint
+
+    async def check_positions(self) -> None:
+        """See that no processor's position is beyond what it has settled.
+
+        A row whose checkpoint is beyond the lease's is void: somebody set the lease back.
+        """
+        row = await Positions(self.dynamodb, APPLICATION).read_shard(SHARD)
+        at = 0 if self.checkpoint is None else int(self.checkpoint[0])
+        if row is None or (row.checkpoint is not None and int(row.checkpoint[0]) > at):
+            return
+        for name, mark in row.processors.items():
+            self.check_settled(name, int(mark.sequence_number), "positions stand")
 
     def take_checkpoint(self, owner: int, place: Place) -> str | None:
         """KCL's answer to a checkpoint: the name of an exception, or None."""
@@ -158,7 +186,10 @@ class World:
             self.check_settled(course.name, last, "a checkpoint is asked for")
         if owner != self.owner:
             return "ShutdownException"
-        is_refused = not self.is_calm and self.random.random() < self.history.refusal_rate
+        is_refused = (
+            self.now < self.history.calm_at + _REFUSAL_SECONDS
+            and self.random.random() < self.history.refusal_rate
+        )
         if is_refused and self.random.random() < 0.5:
             return self.random.choice(["ThrottlingException", "KinesisClientLibDependencyException"])
         if self.checkpoint is not None and last < int(self.checkpoint[0]):
