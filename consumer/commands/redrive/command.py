@@ -23,6 +23,7 @@ from consumer.commands.redrive.screen import Screen, open_screen
 from consumer.commands.redrive.source import LetterSource
 from consumer.commands.redrive.survey import Survey
 from consumer.errors import SettingsError
+from consumer.filters.pattern import Filter, Pattern
 from consumer.pod.preflight import inspect
 from consumer.pod.start import context_of
 from consumer.processors.build import build_processor
@@ -101,6 +102,7 @@ async def _targets(
                 processor, context, clients, clock=time.time, on_tie=_nothing, is_stopping=stop.is_set
             ),
             processor.keeps_state,
+            Filter(map(Pattern, processor.filters)) if processor.filters else None,
         )
         for processor in settings.processors
     }
