@@ -112,6 +112,7 @@ class Lane:
 
     async def _deliver(self, batch: Batch) -> None:
         changes = batch.changes
+        answers = self._outage.answers
         is_alone = False
         try:
             outcomes = await self._processor.process(changes)
@@ -141,13 +142,17 @@ class Lane:
                 self._outage.answered()
             self._settle_groups(batch.groups, outcomes)
         else:
-            self._judge(batch, outcomes, is_alone=is_alone)
+            self._judge(batch, outcomes, answers, is_alone=is_alone)
 
     def _split(self, batch: Batch, error: Rejected) -> None:
         """Find out which record it was; where a batch is to be kept together, count it for all."""
         now = self._clock()
         if self._policy.bisects:
             self.backlog.halve(batch, now)
+            return
+        if not self._outage.rejected(batch.groups[0][0][0], error):
+            # So many batches in a row that it is the store: their records wait for it, and ask one by one.
+            self._judge(batch, [failed(error)] * len(batch.changes), self._outage.answers, is_alone=False)
             return
         batch.attempts += 1
         batch.failures += 1
@@ -163,13 +168,15 @@ class Lane:
             self.backlog.hold(tickets)
             self.backlog.wake(item, now)
 
-    def _judge(self, batch: Batch, outcomes: list[Outcome], *, is_alone: bool) -> None:
-        """Settle what is done, hold what is not, and everything of an item behind the first that is not."""
+    def _judge(self, batch: Batch, outcomes: list[Outcome], answers: int, *, is_alone: bool) -> None:
+        """Settle what is done, hold what is not, and everything of an item behind the first that is not.
+
+        `answers`: how often the store had answered when the batch was begun.
+        """
         done: list[list[Ticket]] = []
         results: list[Outcome] = []
         back: dict[str, _Failure] = {}
         unavailable: Unavailable | None = None
-        has_answered = False
         for group, outcome in zip(batch.groups, outcomes, strict=True):
             item, error = group[0][1].item, outcome.error
             if item in back:
@@ -178,17 +185,15 @@ class Lane:
                 done.append(group)
                 results.append(outcome)
                 if outcome.kind in _FROM_THE_STORE:
-                    has_answered = True
                     self._outage.answered()
             else:
                 counts = isinstance(error, Rejected) and self._outage.rejected(group[-1][0], error)
-                has_answered |= isinstance(error, Rejected) and error.by_store
                 unavailable = error if isinstance(error, Unavailable) else unavailable
                 back[item] = _Failure(list(group), error, len(group), counts)
         self._settle_groups(done, results)
         for item, failure in back.items():
             self._hold(item, failure, is_alone=is_alone)
-        if unavailable is not None and not has_answered:
+        if unavailable is not None and self._outage.answers == answers:
             self._outage.unavailable(unavailable)
         self._tools.on_retry()
         if self._outage.is_on:

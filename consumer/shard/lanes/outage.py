@@ -1,6 +1,6 @@
 """What a processor's lanes know together of its store: an outage is not a bad record.
 
-A store is away when it takes nothing and says it is unavailable, and a wrong schema is an outage too: many
+A store is away when it answers nobody and says it is unavailable, and a wrong schema is an outage too: many
 different records in a row, rejected by the store with one code. Lanes then ask with single records, and the
 first that gets through tells the others.
 """
@@ -20,6 +20,8 @@ class Outage:
     def __init__(self, name: str, tools: LaneTools, *, pauses_on_rejected_run: bool) -> None:
         self.recoveries = 0
         """How often the store came back."""
+        self.answers = 0
+        """How often it took or refused a change."""
         self._name = name
         self._tools = tools
         self._trouble = tools.trouble
@@ -40,6 +42,7 @@ class Outage:
 
     def answered(self) -> None:
         """The store took a change, or knew it already."""
+        self.answers += 1
         self._code = None
         self._is_rejected_run = False
         self._end()
@@ -52,6 +55,7 @@ class Outage:
         """A record was rejected; whether that counts against the record."""
         if not error.by_store:
             return True
+        self.answers += 1
         if error.code != self._code:
             self._code = error.code
             self._refused.clear()

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from io import BytesIO
+from itertools import pairwise
 from typing import Any
 
 from consumer.errors import Rejected, Unavailable
@@ -17,6 +19,7 @@ from tests.unit.shard.rig import Letters
 
 AWAY = Unavailable("the table is away", code="InternalServerError")
 BAD = Rejected("not in this table", code="ValidationException")
+OF_THE_STORE = Rejected("no such column", code="42703", by_store=True)
 
 EPOCH = 1_000.0
 """Unix seconds at the start of a test."""
@@ -50,6 +53,7 @@ class Bench:
         process: Process,
         *,
         dead_letters: DeadLetters | None = None,
+        uniform: float = 1.0,
         **policy: Any,  # noqa: ANN401 - LanePolicy's own arguments
     ) -> None:
         self.target = Target(process)
@@ -60,7 +64,7 @@ class Bench:
         self._grew = asyncio.Event()
         tools = LaneTools(
             clock=lambda: EPOCH + asyncio.get_running_loop().time(),
-            uniform=lambda: 1.0,
+            uniform=lambda: uniform,
             log=open_log(BytesIO()),
             on_retry=lambda: self._count("retry"),
             on_dead_letter=lambda: self._count("dead letter"),
@@ -87,6 +91,32 @@ class Bench:
                 self._grew.clear()
             self.lanes.stop()
 
+    @asynccontextmanager
+    async def running(self, records: Sequence[ChangeRecord]) -> AsyncIterator[None]:
+        """Run the lanes as long as the body takes; they must end at the very moment they are stopped."""
+        self.lanes.give(list(enumerate(records)))
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
+            group.create_task(self.lanes.run())
+            yield
+            stopped_at = asyncio.get_running_loop().time()
+            self.lanes.stop()
+        assert asyncio.get_running_loop().time() == stopped_at
+
+    @property
+    def buried(self) -> dict[str, int]:
+        """How often each record in the dead letter was tried."""
+        return {name(letter.change): letter.attempts for letter in self.letters.kept if letter.change}
+
+    @property
+    def batches(self) -> list[str]:
+        """What was tried, such as `a1 b1`."""
+        return [" ".join(batch) for batch in self.target.batches]
+
+    @property
+    def waits(self) -> list[float]:
+        """Seconds from the beginning of each try to that of the next."""
+        return [later - earlier for earlier, later in pairwise(self.target.times)]
+
     def _settle(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
         for (ordinal, _), outcome in zip(tickets, outcomes, strict=True):
             assert ordinal not in self.settled
@@ -108,6 +138,20 @@ def changes(count: int) -> list[ChangeRecord]:
 
 async def apply_all(records: Sequence[ChangeRecord]) -> list[Outcome]:
     return [APPLIED] * len(records)
+
+
+def raising(*names: str, tries: int = 1_000_000, error: Exception = BAD) -> Process:
+    """Raises while one of these is in the batch, so many times; else applies all."""
+    left = tries
+
+    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
+        nonlocal left
+        if left and {name(record) for record in records} & set(names):
+            left -= 1
+            raise error
+        return [APPLIED] * len(records)
+
+    return process
 
 
 def reject(*names: str, tries: int = 1_000_000) -> Process:

@@ -9,8 +9,9 @@ import pytest
 from consumer.errors import Rejected, Unavailable
 from consumer.processors.base import APPLIED, Outcome, failed
 from consumer.record import ChangeRecord
+from consumer.shard.lanes.outage import REJECTED_RUN
 from tests.support.changes import put
-from tests.unit.shard.lanes.bench import AWAY, BAD, PATIENCE_SECONDS, Bench, changes, reject
+from tests.unit.shard.lanes.bench import AWAY, BAD, OF_THE_STORE, PATIENCE_SECONDS, Bench, changes, reject
 from tests.unit.shard.rig import Letters
 
 
@@ -113,6 +114,40 @@ async def test_a_lane_that_finds_the_store_back_wakes_the_others() -> None:
     answered = [time for time in bench.target.times if time >= back_at]
     assert len(answered) > 1
     assert max(answered) == min(answered)
+
+
+async def test_items_that_fail_while_the_store_answers_others_are_no_outage() -> None:
+    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
+        if any(record.item == "a" for record in records):
+            await asyncio.sleep(1)
+        return [failed(AWAY) if record.item == "a" else APPLIED for record in records]
+
+    bench = Bench(process, lanes=64)
+    async with bench.running([put("a", 1)]):
+        for ordinal in range(1, 200):
+            bench.lanes.give([(ordinal, put(f"item-{ordinal}", 1))])
+            await asyncio.sleep(0.5)
+            assert bench.trouble.since is None
+    tried = [time for time, batch in zip(bench.target.times, bench.batches, strict=True) if "a1" in batch]
+    waits = [later - earlier - 1 for earlier, later in pairwise(tried)]
+    assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0])
+
+
+async def test_a_rejected_run_of_bad_records_ends_when_others_get_through() -> None:
+    bad = [f"bad-{number}" for number in range(3 * REJECTED_RUN)]
+
+    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
+        return [failed(OF_THE_STORE) if record.item in bad else APPLIED for record in records]
+
+    bench = Bench(process, lanes=4)
+    async with bench.running([put(item, 1) for item in bad]):
+        await asyncio.sleep(3_600)
+        assert bench.settled == {}
+        for ordinal in range(100, 2_000):
+            bench.lanes.give([(ordinal, put(f"good-{ordinal}", 1))])
+            await asyncio.sleep(1)
+    assert sorted(ordinal for ordinal, kind in bench.settled.items() if kind == "failed") == list(range(60))
+    assert len(bench.settled) == 60 + 1_900
 
 
 async def test_a_person_can_see_since_when_and_why_a_processor_waits_until_it_goes_on() -> None:
