@@ -12,29 +12,35 @@ class StoreSeen:
 
     def __init__(self, *, has_runs: bool) -> None:
         self.is_away = False
+        self.answers = 0
+        """How often it took or refused a change."""
         self._has_runs = has_runs
         self._refused: set[int] = set()
 
-    def hear(self, tried: list[tuple[int, Outcome]]) -> set[int]:
-        """The outcomes of a batch's records that were tried; returns those whose rejection counts."""
+    def hear(self, tried: list[tuple[int, Outcome]], answers: int) -> set[int]:
+        """The outcomes of a batch's records that were tried; returns those whose rejection counts.
+
+        `answers`: how many there were when the batch was begun.
+        """
         counted: set[int] = set()
-        has_answered = is_unavailable = False
+        is_unavailable = False
         for number, outcome in tried:
             error = outcome.error
             if outcome.kind in ("applied", "stale"):
-                has_answered, self.is_away = True, False
+                self.answers += 1
+                self.is_away = False
                 self._refused.clear()
             elif isinstance(error, Rejected) and self._counts(number, error):
                 counted.add(number)
             is_unavailable |= isinstance(error, Unavailable)
-            has_answered |= isinstance(error, Rejected) and error.by_store
-        if is_unavailable and not has_answered:
+        if is_unavailable and self.answers == answers:
             self.is_away = True
         return counted
 
     def _counts(self, number: int, error: Rejected) -> bool:
         if not error.by_store:
             return True
+        self.answers += 1
         if self._has_runs and len(self._refused) < _RUN:
             self._refused.add(number)
         self.is_away = len(self._refused) >= _RUN

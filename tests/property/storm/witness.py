@@ -54,17 +54,18 @@ class Witness:
         items = {record.item for record in records}
         self._busy |= items
         self._running += 1
+        answers = self._store.answers
         try:
             outcomes = await self._processor.process(records)
         except Exception as error:
             self._world.note(self._who, "raises", repr(error))
-            self._hear_error(records, error)
+            self._hear_error(records, error, answers)
             raise
         finally:
             self._busy -= items
             self._running -= 1
         self._world.note(self._who, "ends", *(outcome.kind for outcome in outcomes))
-        self._hear(records, outcomes)
+        self._hear(records, outcomes, answers)
         return outcomes
 
     def settle(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
@@ -143,15 +144,15 @@ class Witness:
         """One change of the stream, not several taken as one."""
         return record is self._world.change(_number(record))
 
-    def _hear_error(self, records: Sequence[ChangeRecord], error: Exception) -> None:
+    def _hear_error(self, records: Sequence[ChangeRecord], error: Exception, answers: int) -> None:
         if isinstance(error, Unavailable) or len(records) == 1:
             away = Unavailable("no name", code="NoName")
             outcome = failed(error if isinstance(error, Rejected | Unavailable) else away)
-            self._hear(records, [outcome] * len(records))
+            self._hear(records, [outcome] * len(records), answers)
         elif isinstance(error, Rejected) and not self._course.policy.bisects:
             self._rejections.update(map(_number, records))
 
-    def _hear(self, records: Sequence[ChangeRecord], outcomes: Sequence[Outcome]) -> None:
+    def _hear(self, records: Sequence[ChangeRecord], outcomes: Sequence[Outcome], answers: int) -> None:
         """What comes behind an item's first failure in a batch was in vain, whatever its outcome says."""
         failing: set[str] = set()
         tried: list[tuple[int, Outcome]] = []
@@ -163,7 +164,7 @@ class Witness:
                 failing.add(record.item)
             elif self._is_original(record):
                 self._leave_queue(_number(record))
-        counted = self._store.hear(tried)
+        counted = self._store.hear(tried, answers)
         self._rejections.update(
             _number(record) for record in records if self._is_original(record) and _number(record) in counted
         )
