@@ -96,9 +96,7 @@ class _Compiler:
             elif isinstance(content, list):
                 so_far = self._field(content, here, so_far, (*names, name))
             else:
-                self._note(
-                    here, f"{shown(content)} is not allowed: write a list such as [{_in_list(content)}]"
-                )
+                self._note(here, f"{shown(content)} is not allowed: write a list such as [{shown(content)}]")
         return so_far
 
     def _field(
@@ -157,7 +155,3 @@ def _dotted(names: tuple[str, ...]) -> str:
     """As Event Ruler joins them: empty names at the beginning leave no dot."""
     outer = ".".join(names[:-1])
     return f"{outer}.{names[-1]}" if outer else names[-1]
-
-
-def _in_list(content: Json) -> str:
-    return f'"{content}"' if isinstance(content, str) else shown(content)
