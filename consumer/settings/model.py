@@ -89,7 +89,7 @@ class DeadLetterFile(Model):
     `durable: true` is a person's word that the path is on a volume that outlives the container.
     """
 
-    path: str
+    path: Annotated[str, Field(pattern=r"^/.*[^/]$", description="the absolute path of a file")]
     durable: Literal[True]
 
 
