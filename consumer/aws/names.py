@@ -6,8 +6,17 @@ from urllib.parse import urlsplit
 NO_SUCH_QUEUE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
 """The query protocol's code and the JSON protocol's."""
 
-DENIED = frozenset({"403", "AccessDenied", "AccessDeniedException", "AuthorizationError"})
-"""S3's to a HEAD, which has no body; S3's and SQS's; SNS's."""
+DENIED = frozenset(
+    {
+        "403",  # S3's to a HEAD, whose answer has no body
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",  # SNS's
+        "KMS.AccessDeniedException",
+        "KmsAccessDenied",
+    }
+)
+"""SQS has both of the last ones: by the query protocol and by the JSON protocol."""
 
 _QUEUE_HOST = re.compile(
     r"^(?:.+\.)?sqs(?:-fips)?\.(?P<region>[a-z]{2,}(?:-[a-z]+)+-\d+)\.|^(?P<legacy>[a-z0-9-]+)\.queue\."

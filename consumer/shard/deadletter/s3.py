@@ -34,7 +34,7 @@ class Bucket:
     def put(self, name: str, body: bytes) -> str:
         """Write an object, over the one of that name if there is one, and return its URI.
 
-        S3 checks what arrives against a checksum that boto3 sends with it.
+        S3 checks what arrives against the checksum that boto3 sends with it, and keeps it.
 
         Raises:
             Unavailable: it isn't written for sure; what to do.
@@ -46,7 +46,11 @@ class Bucket:
         try:
             with errors_as_unavailable(f"the dead letter {uri} can't be written"):
                 self._client().put_object(
-                    Bucket=self._name, Key=key, Body=body, ContentType="application/json"
+                    Bucket=self._name,
+                    Key=key,
+                    Body=body,
+                    ContentType="application/json",
+                    ChecksumAlgorithm="CRC32",
                 )
         except Unavailable as error:
             remedy = _REMEDIES.get(error.code, "it is tried again")

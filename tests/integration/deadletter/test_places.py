@@ -135,7 +135,9 @@ async def test_a_record_stands_in_the_bucket_under_its_place_in_the_stream_once(
     (entry,) = aws.s3.list_objects_v2(Bucket=prefix)["Contents"]
     assert entry["Key"] == f"dead/shop/view/{ORIGIN.shard_id}/1.3.json"
     assert from_document(object_at(aws, f"s3://{prefix}/{entry['Key']}")).record == letter.record
-    assert aws.s3.head_object(Bucket=prefix, Key=entry["Key"])["ContentType"] == "application/json"
+    head = aws.s3.head_object(Bucket=prefix, Key=entry["Key"], ChecksumMode="ENABLED")
+    assert head["ContentType"] == "application/json"
+    assert head["ChecksumCRC32"]
 
 
 async def test_a_queue_that_is_not_there_makes_the_record_wait_until_it_is(aws: Aws, prefix: str) -> None:
