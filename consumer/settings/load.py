@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from consumer.errors import SettingsError
+from consumer.settings.ages import age_mistakes
 from consumer.settings.allowed import Allowed
 from consumer.settings.document import Document, Path, Problem, field_name, read_document
 from consumer.settings.exact import with_exact_numbers
@@ -60,7 +61,9 @@ def load_settings(file: FilePath) -> Settings:
         raise InvalidSettingsError(file, [*document.problems, *_problems(document, error)]) from None
     mistakes = [
         Problem(*_place(document, path), field_name(path), message)
-        for path, message in chain(projection_mistakes(settings), filter_mistakes(settings))
+        for path, message in chain(
+            projection_mistakes(settings), filter_mistakes(settings), age_mistakes(settings)
+        )
     ]
     if document.problems or mistakes:
         raise InvalidSettingsError(file, [*document.problems, *mistakes])

@@ -236,8 +236,12 @@ class Settings(Model):
         return processors
 
     def delivery_of(self, processor: Processor) -> Delivery:
-        """The file's delivery settings, with what the processor sets itself in their place."""
+        """The file's delivery settings, with what the processor sets itself in their place.
+
+        The file's maximum_record_age is for events only.
+        """
         own = processor.delivery
-        if own is None:
-            return self.delivery
-        return self.delivery.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
+        update = {} if own is None else {name: getattr(own, name) for name in own.model_fields_set}
+        if processor.keeps_state:
+            update["maximum_record_age"] = None
+        return self.delivery.model_copy(update=update)
