@@ -1,7 +1,7 @@
 """A shard of a test: the real record path and lanes over a processor that does as it is told, without AWS."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from io import BytesIO
 from itertools import count
@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from checkpoint.checkpointer import Place
 from consumer.errors import Unavailable
+from consumer.filters.pattern import Filter
 from consumer.log import open_log
 from consumer.metrics import Metrics
 from consumer.processors.base import APPLIED, Outcome, Processor
@@ -71,7 +72,12 @@ class HeldProcessor:
         return self._let_go.setdefault(name, asyncio.Event())
 
 
-def make_path(processors: dict[str, Processor], window: Window, dead_letters: Letters) -> RecordPath:
+def make_path(
+    processors: dict[str, Processor],
+    window: Window,
+    dead_letters: Letters,
+    filters: Mapping[str, Filter] | None = None,
+) -> RecordPath:
     """A record path with one record a batch."""
 
     def make_lanes(name: str, settle: Settle) -> Lanes:
@@ -87,6 +93,7 @@ def make_path(processors: dict[str, Processor], window: Window, dead_letters: Le
         window=window,
         metrics=Metrics(CollectorRegistry()),
         uniform=lambda: 0.0,
+        filters=filters or {},
     )
 
 
