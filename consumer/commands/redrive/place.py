@@ -31,9 +31,10 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """A place in S3."""
+    """A place in S3. `without`: places of claim checks, whose objects belong to messages of a queue."""
 
     uri: str
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def place_of(text: str, settings: Settings) -> Place:
     """
     scheme, _, rest = text.partition("://")
     if scheme == "s3" and rest:
-        return Objects(_no_claim_check(text, settings))
+        return _objects(text, settings)
     if scheme in ("http", "https") and urlsplit(text).path.strip("/"):
         return Queue(url=text)
     if scheme == "sqs" and rest:
@@ -102,8 +103,8 @@ def open_place(place: Place, region: str) -> LetterSource:
     match place:
         case Lines(path):
             return FileLetters(files_of(path), time.monotonic)
-        case Objects(uri):
-            return BucketLetters(boto_client("s3", region, attempts=_ATTEMPTS), uri)
+        case Objects(uri, without):
+            return BucketLetters(boto_client("s3", region, attempts=_ATTEMPTS), uri, without)
         case Queue(url, name):
             where = region if url is None else region_of_queue(url, region)
             client = boto_client("sqs", where, attempts=_ATTEMPTS)
@@ -126,14 +127,18 @@ def _queue(rest: str, settings: Settings) -> Queue:
     return Queue(url=f"https://{rest}")
 
 
-def _no_claim_check(uri: str, settings: Settings) -> str:
+def _objects(uri: str, settings: Settings) -> Objects:
+    checks: list[str] = []
     for on_failure in _places(settings):
         check = on_failure.claim_check
-        if check is not None and f"{uri.rstrip('/')}/".startswith(f"{check.rstrip('/')}/"):
+        if check is None:
+            continue
+        if f"{uri.rstrip('/')}/".startswith(f"{check.rstrip('/')}/"):
             raise SettingsError(
                 f"--from {uri}: what stands there belongs to messages of {on_failure.sqs}; redrive that queue"
             )
-    return uri
+        checks.append(check)
+    return Objects(uri, tuple(checks))
 
 
 def _places(settings: Settings) -> list[OnFailure]:

@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from consumer.commands.redrive.source import Found
-from consumer.errors import Undecodable
+from consumer.errors import SettingsError, Undecodable
 from consumer.record import ChangeRecord
 from consumer.shard.deadletter.letter import ClaimCheck, KeptLetter, UnreadableLetterError, from_document
 from consumer.shard.envelopes import decode
@@ -76,7 +76,10 @@ class Reader:
         return await self._fetched(found, kept, kept.claim_check)
 
     async def _fetched(self, found: Found, kept: KeptLetter, check: ClaimCheck) -> Letter | Stays:
-        text = await self._claim_checks.fetch(check)
+        try:
+            text = await self._claim_checks.fetch(check)
+        except SettingsError as error:
+            return Stays(found, "ClaimCheckRefused", str(error), kept)
         if text is None:
             message = (
                 f"all of it stood in {check.s3}, which is gone; where another copy of the letter was"

@@ -104,7 +104,9 @@ class Redrive:
     async def _stay(self, stays: Stays) -> None:
         kept = stays.kept
         if stays.code == "ClaimCheckMissing" and kept is not None and kept.letter_id in self._redriven:
-            await self._remove_found([stays.found], "stale")  # a message sent twice: the first has settled it
+            await self._remove_found(
+                [(stays.found, "stale")]
+            )  # a message sent twice: the first has settled it
             return
         self.tally.stay(kept.processor if kept else None, stays.code, stays.found.place, stays.message)
 
@@ -142,24 +144,27 @@ class Redrive:
         return min(kinds, key=SETTLED.index, default="skipped")
 
     async def _remove(self, settled: Sequence[tuple[Letter, str]]) -> None:
-        for kind in sorted({kind for _, kind in settled}):
-            letters = [letter for letter, each in settled if each == kind]
-            anew = await self._remove_found([letter.found for letter in letters], kind)
-            gone = [letter for letter in letters if letter.found not in anew]
-            self._redriven.update(letter.kept.letter_id for letter in gone if letter.claim_check is not None)
-            await asyncio.gather(*(self._forget(letter.claim_check) for letter in gone))
+        anew = await self._remove_found([(letter.found, kind) for letter, kind in settled])
+        gone = [letter for letter, _ in settled if letter.found not in anew]
+        self._redriven.update(letter.kept.letter_id for letter in gone if letter.claim_check is not None)
+        await asyncio.gather(*(self._forget(letter.claim_check) for letter in gone))
 
-    async def _remove_found(self, found: Sequence[Found], kind: str) -> list[Found]:
+    async def _remove_found(self, settled: Sequence[tuple[Found, str]]) -> list[Found]:
+        """Remove what is settled, and count it by its outcome; gives what stays after all."""
+        if not settled:
+            return []
         try:
-            anew = await self._patience.keep_trying(lambda: self._source.remove(found))
+            anew = await self._patience.keep_trying(
+                lambda: self._source.remove([found for found, _ in settled])
+            )
         except (StoppedError, SettingsError):
-            self.tally.settled[kind] += len(found)
-            self.tally.not_removed += len(found)
+            self.tally.settled.update(kind for _, kind in settled)
+            self.tally.not_removed += len(settled)
             raise
-        self.tally.settled[kind] += len(found) - len(anew)
-        for entry in anew:
+        self.tally.settled.update(kind for found, kind in settled if found not in anew)
+        for found in anew:
             message = "it was written or received again meanwhile: the next redrive takes what is there then"
-            self.tally.stay(None, "Changed", entry.place, message)
+            self.tally.stay(None, "Changed", found.place, message)
         return anew
 
     async def _forget(self, check: ClaimCheck | None) -> None:

@@ -20,11 +20,12 @@ _REMOVE = "allow s3:DeleteObject and s3:GetObject"
 class BucketLetters:
     """The objects of one place in a bucket."""
 
-    def __init__(self, client: "S3Client", uri: str) -> None:
-        """`uri`: s3://bucket, s3://bucket/prefix, or one object's."""
+    def __init__(self, client: "S3Client", uri: str, without: Sequence[str] = ()) -> None:
+        """`uri`: s3://bucket, s3://bucket/prefix, or one object's; `without`: places in it to leave alone."""
         self._client = client
         self._uri = uri
         self._bucket, self._prefix = _parts(uri)
+        self._without = [key for bucket, key in map(_parts, without) if bucket == self._bucket]
         self._keys: list[str] = []
         """Listed, and not read yet."""
         self._listed_to: str | None = ""
@@ -68,11 +69,11 @@ class BucketLetters:
 
     def _list(self, after: str) -> tuple[list[str], str | None]:
         """A page of keys, and where the next one begins; None: there is none."""
-        folder = f"{self._prefix.rstrip('/')}/"
         with asking(f"{self._uri} can't be listed", _READ):
             page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, StartAfter=after)
         keys = [entry["Key"] for entry in page.get("Contents", [])]
-        ours = [key for key in keys if not self._prefix or key == self._prefix or key.startswith(folder)]
+        ours = [key for key in keys if _is_in(key, self._prefix)]
+        ours = [key for key in ours if not any(_is_in(key, place) for place in self._without)]
         return ours, keys[-1] if page["IsTruncated"] else None
 
     def _get(self, key: str) -> Found | None:
@@ -133,6 +134,10 @@ class ObjectClaimChecks:
         bucket, key = _parts(check.s3)
         with asking(f"{check.s3} can't be deleted", _REMOVE):
             self._client.delete_object(Bucket=bucket, Key=key)
+
+
+def _is_in(key: str, place: str) -> bool:
+    return not place or key == place or key.startswith(f"{place.rstrip('/')}/")
 
 
 def _parts(uri: str) -> tuple[str, str]:

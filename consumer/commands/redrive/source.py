@@ -6,24 +6,24 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from consumer.aws.boto import errors_as_unavailable
+from consumer.aws.names import DENIED, NO_SUCH_QUEUE
 from consumer.errors import SettingsError, Unavailable
 
 BATCH = 50
 """Letters that are under way at once, at most."""
 
-_FOR_A_PERSON = frozenset(
-    {
-        "AWS.SimpleQueueService.NonExistentQueue",
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthorizationError",
+_FOR_A_PERSON = (
+    DENIED
+    | NO_SUCH_QUEUE
+    | {
         "InvalidAddress",
+        "InvalidObjectState",  # archived: it has to be restored first
         "NoCredentialsError",
         "NoSuchBucket",
-        "QueueDoesNotExist",
+        "OverLimit",  # 120,000 messages stay, and all of them are held
     }
 )
-"""Codes of SQS and S3 for what no waiting mends."""
+"""Codes of SQS and S3, and botocore's own, for what no waiting mends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,10 @@ class Stage:
         path.write_text(text, encoding="utf-8")
         return path
 
+    def queue(self) -> str:
+        """The URL of a queue that is there."""
+        return self.aws.sqs.create_queue(QueueName=f"{self.shop.prefix}-queue")["QueueUrl"]
+
     def letter(
         self,
         item: str,
@@ -118,6 +122,10 @@ class Stage:
 
     def redrive(self, **options: object) -> Ended:
         """Call the command in this process."""
+        return asyncio.run(self.redriven(**options))
+
+    async def redriven(self, **options: object) -> Ended:
+        """The same within an event loop."""
         lines: list[str] = []
         asked = {
             "config": self.directory / "tidemark.yaml",
@@ -127,7 +135,8 @@ class Stage:
             "limit": None,
             "dry_run": False,
         }
-        return Ended(asyncio.run(redrive(Options(**(asked | options)), lines.append)), lines)  # type: ignore[arg-type]  # a test's own names
+        made = Options(**(asked | options))  # type: ignore[arg-type]  # a test's own names
+        return Ended(await redrive(made, lines.append), lines)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Call it as a user does."""
@@ -150,6 +159,10 @@ class Stage:
     def put(self, item: str, value: str) -> None:
         """Write into the source table."""
         self.aws.dynamodb.put_item(TableName=self.shop.orders, Item={"id": {"S": item}, "v": {"N": value}})
+
+    def put_text(self, item: str, text: str) -> None:
+        """Write a text into the source table."""
+        self.aws.dynamodb.put_item(TableName=self.shop.orders, Item={"id": {"S": item}, "v": {"S": text}})
 
 
 @pytest.fixture

@@ -63,6 +63,17 @@ def test_a_place_is_a_bucket_a_folder_or_one_object(
     assert bucket.keys() == left
 
 
+def test_what_belongs_to_a_queues_messages_is_left_alone(bucket: Bucket, stage: Stage) -> None:
+    claims = f"s3://{bucket.name}/dead/large"
+    stage.settings(f'{{ sqs: "{stage.queue()}", claim_check: "{claims}" }}')
+    bucket.put("dead/large/1.json", stage.letter("a"))
+    bucket.put("dead/2.json", stage.letter("b"))
+
+    assert stage.redrive(place=f"s3://{bucket.name}/dead") == Ended(0, ["1 settled (1 applied)"])
+
+    assert bucket.keys() == ["dead/large/1.json"]
+
+
 async def test_an_object_that_was_written_again_meanwhile_stays(bucket: Bucket, stage: Stage) -> None:
     for key in ("dead/1.json", "dead/2.json", "dead/3.json"):
         bucket.put(key, b"first")

@@ -153,6 +153,10 @@ class Claim:
     def delete(self) -> None:
         self._s3.delete_object(Bucket=self.bucket, Key=CLAIM_CHECK)
 
+    def delete_bucket(self) -> None:
+        self.delete()
+        self._s3.delete_bucket(Bucket=self.bucket)
+
 
 @pytest.fixture
 def claim(queue: Queue, stage: Stage) -> Claim:
@@ -189,6 +193,7 @@ def test_a_message_that_was_sent_twice_is_settled_by_one_claim_check(
     [
         pytest.param(lambda claim: claim.put(claim.letter + b" "), "ClaimCheckChanged", id="changed"),
         pytest.param(lambda claim: claim.delete(), "ClaimCheckMissing", id="gone"),
+        pytest.param(lambda claim: claim.delete_bucket(), "ClaimCheckRefused", id="with its bucket"),
     ],
 )
 def test_a_claim_check_that_does_not_hold_keeps_its_message(
