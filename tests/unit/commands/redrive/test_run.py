@@ -268,3 +268,28 @@ async def test_wherever_the_process_dies_no_letter_is_removed_unsettled_and_the_
         rest = [text for at, text in enumerate(texts) if str(at) not in letters.removed]
         tally = await Bench().redrive(Bench().letters(rest), Bench().state(), Bench().state("other"))
         assert tally.exit_code == 0
+
+
+async def test_a_letter_for_all_stays_where_only_one_processor_was_asked_for(bench: Bench) -> None:
+    letters = bench.letters([letter(written("a"), processor=None)])
+
+    tally = await bench.redrive(letters, bench.state("view"), bench.state("other"), only="view")
+
+    assert (bench.log, list(tally.reasons)) == (["view applied a"], [("-", "OtherProcessors")])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"{}", ("-", "NotALetter")),
+        (letter(written("a"), application="another"), ("view", "OtherApplication")),
+        (letter(written("a"), processor="gone"), ("gone", "NoSuchProcessor")),
+        (letter(written("a", table="another")), ("view", "OtherTable")),
+    ],
+)
+async def test_what_is_none_of_the_settings_business_stays(
+    bench: Bench, text: bytes, reason: tuple[str, str]
+) -> None:
+    tally = await bench.redrive(bench.letters([text]), bench.state())
+
+    assert (bench.log, list(tally.reasons)) == ([], [reason])
