@@ -63,6 +63,8 @@ class QueueDeadLetters:
         self._clock = clock
         self._claim_check = claim_check
         self._limit: int | None = None
+        self._unsent: dict[str, dict[str, object]] = {}
+        """The letters that are under way: each try sends the same, so that a FIFO queue knows a repeat."""
         self._checked_in: dict[str, dict[str, object]] = {}
         """Pointers to what is in S3 and not in the queue yet: a next try must not write it again."""
         self._refused: set[str] = set()
@@ -74,16 +76,17 @@ class QueueDeadLetters:
 
     def _keep(self, letter: DeadLetter) -> None:
         identifier = letter_id(letter, self._origin)
-        document = to_document(letter, self._origin, self._clock())
+        document = self._unsent.setdefault(identifier, to_document(letter, self._origin, self._clock()))
         attributes = {"processor": letter.processor or "-", "code": letter.error.code}
         body = self._fitting(identifier, document, attributes)
         try:
-            self._send(identifier, body, attributes)
+            self._send(body, attributes, group=identifier, death=f"{identifier} {document['failedAt']}")
         except Unavailable as error:
             if _TOO_LARGE.search(str(error)):  # somebody has lowered the limit: the next try reads it
                 self._limit = None
                 self._refused.add(identifier)
             raise
+        self._unsent.pop(identifier, None)
         self._checked_in.pop(identifier, None)
         self._refused.discard(identifier)
 
@@ -121,20 +124,20 @@ class QueueDeadLetters:
             self._limit = int(answer["Attributes"]["MaximumMessageSize"])
         return self._limit
 
-    def _send(self, identifier: str, body: bytes, attributes: Mapping[str, str]) -> None:
+    def _send(self, body: bytes, attributes: Mapping[str, str], *, group: str, death: str) -> None:
         values: dict[str, MessageAttributeValueTypeDef] = {
             name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
         }
         with self._telling("can't be written", "sqs:SendMessage, and the use of its KMS key"):
             if self._url.endswith(".fifo"):
-                # 128 characters at most, which an id may exceed (SendMessage).
-                name = hashlib.sha256(identifier.encode()).hexdigest()
+                # A record that dies again within five minutes is another death: the letter of the first may
+                # have been redriven since. 128 characters at most, which an id may exceed (SendMessage).
                 self._client().send_message(
                     QueueUrl=self._url,
                     MessageBody=body.decode(),
                     MessageAttributes=values,
-                    MessageGroupId=name,
-                    MessageDeduplicationId=name,
+                    MessageGroupId=hashlib.sha256(group.encode()).hexdigest(),
+                    MessageDeduplicationId=hashlib.sha256(death.encode()).hexdigest(),
                 )
             else:
                 self._client().send_message(

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, cast
 
 import pytest
@@ -15,7 +16,7 @@ from consumer.shard.deadletter.blocking import Lazy, Threads
 from consumer.shard.deadletter.letter import DeadLetter, from_document
 from consumer.shard.deadletter.s3 import Bucket
 from consumer.shard.deadletter.sqs import QueueDeadLetters, message_size
-from tests.support.letters import ORIGIN, clock, letter_of
+from tests.support.letters import NOW, ORIGIN, letter_of
 
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/letters"
 ATTRIBUTES = {"processor": "view", "code": "BadValue"}
@@ -43,6 +44,7 @@ class Aws:
     objects: dict[str, bytes] = field(default_factory=dict)
     puts: int = 0
     looks: int = 0
+    answers_lost: int = 0
     fails: dict[str, list[Exception]] = field(default_factory=dict)
 
     def get_queue_attributes(self, **_: object) -> Mapping[str, Mapping[str, str]]:
@@ -53,6 +55,9 @@ class Aws:
     def send_message(self, **message: object) -> None:
         self._fail("send")
         self.sent.append(message)
+        if self.answers_lost:
+            self.answers_lost -= 1
+            raise EndpointConnectionError(endpoint_url=URL)
 
     def put_object(self, **put: Any) -> None:  # noqa: ANN401 - boto3's arguments
         self._fail("put")
@@ -65,9 +70,10 @@ class Aws:
 
 
 def queue(aws: Aws, *, claim_check: str | None = "s3://bucket/checks/", url: str = URL) -> QueueDeadLetters:
+    ticks = count(NOW)
     client: Lazy[Any] = Lazy(lambda: aws)
     bucket = claim_check and Bucket(claim_check, "delivery.on_failure.claim_check", client)
-    return QueueDeadLetters(url, client, Threads(2, "test"), ORIGIN, clock, bucket or None)
+    return QueueDeadLetters(url, client, Threads(2, "test"), ORIGIN, lambda: next(ticks), bucket or None)
 
 
 async def size_of(letter: DeadLetter) -> int:
@@ -203,17 +209,19 @@ async def test_a_record_that_dies_again_later_leaves_the_first_messages_letter_a
         assert hashlib.sha256(aws.objects[check.s3]).hexdigest() == check.sha256
 
 
-async def test_a_fifo_queue_is_told_what_a_letter_is_known_by_in_64_characters() -> None:
-    aws = Aws()
+async def test_a_fifo_queue_knows_a_send_that_is_repeated_but_takes_a_record_that_dies_again() -> None:
+    aws = Aws(answers_lost=1)
     letters = queue(aws, url=f"{URL}.fifo")
+    with pytest.raises(Unavailable):
+        await letters.write(letter_of(number=1))
     for number in (1, 1, 2):
         await letters.write(letter_of(number=number))
-    first, again, other = aws.sent
-    assert (
-        first["MessageDeduplicationId"] == again["MessageDeduplicationId"] != other["MessageDeduplicationId"]
-    )
-    assert first["MessageGroupId"] != other["MessageGroupId"]
-    assert {len(message["MessageGroupId"]) for message in aws.sent} == {64}
+    lost, repeated, again, other = aws.sent
+    assert lost["MessageDeduplicationId"] == repeated["MessageDeduplicationId"]
+    assert len({message["MessageDeduplicationId"] for message in aws.sent}) == 3
+    assert lost["MessageGroupId"] == again["MessageGroupId"] != other["MessageGroupId"]
+    names = {message[name] for message in aws.sent for name in ("MessageGroupId", "MessageDeduplicationId")}
+    assert {len(name) for name in names} == {64}
 
 
 @pytest.mark.parametrize(
