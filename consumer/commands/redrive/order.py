@@ -1,4 +1,4 @@
-"""What somebody asked for, and which processors a letter is for by that. Pure."""
+"""What somebody asked for, and which processors a letter is for by that."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -41,6 +41,7 @@ class _Bar:
         self._progress = progress
         self._task = task
         self._done = ""
+        self._waiting = False
 
     def show(self, tally: Tally) -> None:
         self._done = tally.line()
@@ -48,7 +49,10 @@ class _Bar:
         self._progress.update(self._task, completed=tally.taken, total=total, description=self._done)
 
     def wait(self, why: str | None) -> None:
-        self._progress.update(self._task, description=self._done if why is None else f"waiting: {why}")
+        if why is not None and not self._waiting:
+            _print(self._progress.console, _waiting(why))
+        self._waiting = why is not None
+        self._progress.update(self._task, description="waiting" if self._waiting else self._done)
 
 
 class _Lines:
@@ -60,13 +64,20 @@ class _Lines:
 
     def show(self, tally: Tally) -> None:
         if time.monotonic() >= self._next:
-            self._print(f"{tally.taken:,} of about {max(self._total, tally.taken):,}: {tally.line()}")
+            _print(
+                self._console, f"{tally.taken:,} of about {max(self._total, tally.taken):,}: {tally.line()}"
+            )
             self._next = time.monotonic() + _LINE_EVERY_SECONDS
 
     def wait(self, why: str | None) -> None:
         if why is not None and not self._waiting:
-            self._print(f"waiting, and trying again: {why}")
+            _print(self._console, _waiting(why))
         self._waiting = why is not None
 
-    def _print(self, line: str) -> None:
-        self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+def _waiting(why: str) -> str:
+    return f"waiting, and trying again: {why}"
+
+
+def _print(console: Console, line: str) -> None:
+    console.print(line, soft_wrap=True, highlight=False, markup=False)

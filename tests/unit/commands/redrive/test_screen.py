@@ -31,7 +31,8 @@ def test_a_terminal_gets_a_bar_that_tells_what_is_waited_for() -> None:
     seen = io.StringIO()
     with open_screen(Console(file=seen, force_terminal=True, width=120), 10) as screen:
         screen.wait("the [store] is away")
-    assert "waiting: the [store] is away" in seen.getvalue()
+        screen.wait("the [store] is away")
+    assert seen.getvalue().count("waiting, and trying again: the [store] is away") == 1
 
 
 def test_a_bar_has_room_for_letters_that_came_meanwhile() -> None:
