@@ -165,12 +165,9 @@ def filter_(
 
     Events are read from standard input, one JSON object a line; those that match are printed as they came.
     """
-    import signal
-
     from consumer.commands.filter import filter_events, load_filter
 
     chosen = load_filter(pattern)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as with other filters: it ends when nobody reads on
     are_events = filter_events(
         chosen, sys.stdin.buffer, sys.stdout.buffer, lambda text: typer.echo(text, err=True)
     )

@@ -10,6 +10,9 @@ from threading import Thread
 import pytest
 
 TIDEMARK = [sys.executable, "-m", "consumer.cli", "filter", "--pattern"]
+BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+"""The environment of most people, in which Python keeps what it prints until it is told not to."""
+
 PAID = '{"status": ["PAID"]}'
 HEAVY = ("consumer.settings.model", "yaml", "asyncio", "structlog", "jmespath", "boto3", "prometheus_client")
 
@@ -66,7 +69,7 @@ def test_a_line_that_is_no_event_is_told_by_its_number_and_passed_over(pattern: 
 
 def test_an_event_is_printed_before_the_next_one_is_there(pattern: Path) -> None:
     with subprocess.Popen(
-        [*TIDEMARK, str(pattern)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [*TIDEMARK, str(pattern)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=BUFFERED
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -88,7 +91,7 @@ def test_it_ends_in_silence_when_nobody_reads_on(pattern: Path, tmp_path: Path) 
     with (
         events.open("rb") as stdin,
         subprocess.Popen(
-            [*TIDEMARK, str(pattern)], stdin=stdin, stdout=writing, stderr=subprocess.PIPE
+            [*TIDEMARK, str(pattern)], stdin=stdin, stdout=writing, stderr=subprocess.PIPE, env=BUFFERED
         ) as process,
     ):
         os.close(writing)

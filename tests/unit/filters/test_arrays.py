@@ -57,11 +57,21 @@ def test_absence_is_of_the_entry_that_earlier_names_chose() -> None:
     assert not asked_first.matches({"a": [{"b": 1, "c": "y"}, {"c": "x"}]})
 
 
+def test_absence_goes_by_the_names_in_the_order_of_java() -> None:
+    pattern = Pattern('{"a":{"\\ue000":[{"exists":false}],"\U0001f600":["x"]}}')
+
+    assert pattern.matches({"a": [{"\U0001f600": "x"}, {"\ue000": "y"}]})
+
+
 def test_an_item_of_many_thousand_entries_is_decided_without_trying_every_pair() -> None:
     entries = [{"a": str(number), "b": str(number), "c": str(number)} for number in range(20_000)]
     wanted = ",".join(f'"{number}"' for number in range(20_000))
     nowhere = Pattern(f'{{"L":{{"a":[{wanted}],"b":[{{"anything-but":"x"}}],"c":["none"]}}}}')
     bare = Pattern(f'{{"L":{{"a":[{wanted}],"d":[{{"exists":false}}],"z":["none"]}},"M":{{"z":["1"]}}}}')
 
+    apart = Pattern('{"L":{"a":[{"anything-but":"x"}]},"M":{"a":[{"exists":true}]},"N":{"z":["none"]}}')
+
     assert not nowhere.matches({"L": [*entries, {"c": "none"}]})
+    assert not apart.matches({"L": entries, "M": entries, "N": {"z": "one"}})
+    assert apart.matches({"L": entries, "M": entries, "N": {"z": "none"}})
     assert not bare.matches({"L": [*entries, {"z": "none"}], "M": entries})

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from consumer.commands.validate import validate
 from consumer.processors.base import fingerprint
 from consumer.settings.context import read_context, write_context
 from consumer.settings.document import Problem
@@ -170,6 +171,20 @@ def test_filters_are_part_of_what_the_target_holds(tmp_path: Path) -> None:
 
     assert len({*of, fingerprint(bare)}) == 3
     assert fingerprint(bare) == "7a725185bd6beea4"  # what it was before there were filters
+
+
+def test_validate_shows_the_patterns_and_warns_of_a_number_that_never_matches(tmp_path: Path) -> None:
+    load(tmp_path, keys("100"))
+
+    lines = list(validate(tmp_path / "tidemark.yaml", look_at_aws=False))
+
+    assert '    filter     {"dynamodb":{"Keys":{"n":{"N":[100]}}}}' in lines
+    assert lines[-1] == (
+        "warning: processors[0].filters[0].dynamodb.Keys.n.N[0]: 100 never matches: "
+        'DynamoDB writes numbers as text; write "100", or {"numeric": ["=", 100]}'
+    )
+    load(tmp_path, keys('"100"'), keys("{ numeric: ['=', 100] }"))
+    assert not any("warning" in line for line in validate(tmp_path / "tidemark.yaml", look_at_aws=False))
 
 
 def test_the_schema_takes_a_pattern_as_a_mapping_or_as_text() -> None:
