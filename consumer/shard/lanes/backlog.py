@@ -196,7 +196,7 @@ class Backlog:
 
     def _groups_ready(self, now: float, limit: int) -> list[list[Ticket]]:
         ready = self.ready
-        if limit <= 0 or not ready:
+        if not ready:
             return []
         if len(ready) < limit and now < (self._filling_since or 0.0) + self._window:
             return []

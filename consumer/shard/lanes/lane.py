@@ -9,27 +9,14 @@ next batch --> processor --> outcomes --applied, stale, skipped--> settled
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 
 from consumer.errors import Rejected, Unavailable
 from consumer.processors.base import Outcome, Processor, failed
 from consumer.shard.deadletter.letter import DeadLetter, DeadLetters
 from consumer.shard.lanes.backlog import Backlog, Batch, Verdict
+from consumer.shard.lanes.judgement import DONE, FROM_THE_STORE, Failure, judge
 from consumer.shard.lanes.outage import Outage
 from consumer.shard.lanes.tools import LanePolicy, LaneTools, Settle, Ticket
-
-_DONE = frozenset({"applied", "stale", "skipped"})
-_FROM_THE_STORE = frozenset({"applied", "stale"})
-
-
-@dataclass(slots=True)
-class _Failure:
-    """What came back of one item: the first `taken_as_one` tickets failed, the rest comes behind them."""
-
-    tickets: list[Ticket]
-    error: Rejected | Unavailable | None
-    taken_as_one: int
-    counts: bool
 
 
 class Lane:
@@ -137,12 +124,12 @@ class Lane:
         if len(outcomes) != len(changes):  # which is whose, nobody can tell: settling any might lose one
             raise RuntimeError(f"{self._name} answered for {len(outcomes)} of {len(changes)} records")
         kinds = {outcome.kind for outcome in outcomes}
-        if kinds <= _DONE:
-            if kinds & _FROM_THE_STORE:
+        if kinds <= DONE:
+            if kinds & FROM_THE_STORE:
                 self._outage.answered()
             self._settle_groups(batch.groups, outcomes)
         else:
-            self._judge(batch, outcomes, answers, is_alone=is_alone)
+            self._act(batch, outcomes, answers, is_alone=is_alone)
 
     def _split(self, batch: Batch, error: Rejected) -> None:
         """Find out which record it was; where a batch is to be kept together, count it for all."""
@@ -152,7 +139,7 @@ class Lane:
             return
         if not self._outage.rejected(batch.groups[0][0][0], error):
             # So many batches in a row that it is the store: their records wait for it, and ask one by one.
-            self._judge(batch, [failed(error)] * len(batch.changes), self._outage.answers, is_alone=False)
+            self._act(batch, [failed(error)] * len(batch.changes), self._outage.answers, is_alone=False)
             return
         batch.attempts += 1
         batch.failures += 1
@@ -168,39 +155,23 @@ class Lane:
             self.backlog.hold(tickets)
             self.backlog.wake(item, now)
 
-    def _judge(self, batch: Batch, outcomes: list[Outcome], answers: int, *, is_alone: bool) -> None:
+    def _act(self, batch: Batch, outcomes: list[Outcome], answers: int, *, is_alone: bool) -> None:
         """Settle what is done, hold what is not, and everything of an item behind the first that is not.
 
         `answers`: how often the store had answered when the batch was begun.
         """
-        done: list[list[Ticket]] = []
-        results: list[Outcome] = []
-        back: dict[str, _Failure] = {}
-        unavailable: Unavailable | None = None
-        for group, outcome in zip(batch.groups, outcomes, strict=True):
-            item, error = group[0][1].item, outcome.error
-            if item in back:
-                back[item].tickets += group
-            elif outcome.kind in _DONE:
-                done.append(group)
-                results.append(outcome)
-                if outcome.kind in _FROM_THE_STORE:
-                    self._outage.answered()
-            else:
-                counts = isinstance(error, Rejected) and self._outage.rejected(group[-1][0], error)
-                unavailable = error if isinstance(error, Unavailable) else unavailable
-                back[item] = _Failure(list(group), error, len(group), counts)
-        self._settle_groups(done, results)
-        for item, failure in back.items():
+        judgement = judge(batch.groups, outcomes, self._outage)
+        self._settle_groups(judgement.done, judgement.outcomes)
+        for item, failure in judgement.failures.items():
             self._hold(item, failure, is_alone=is_alone)
-        if unavailable is not None and self._outage.answers == answers:
-            self._outage.unavailable(unavailable)
+        if judgement.unavailable is not None and self._outage.answers == answers:
+            self._outage.unavailable(judgement.unavailable)
         self._tools.on_retry()
         if self._outage.is_on:
             self._failures += 1
             self._ask_at = self._clock() + self._delay(self._failures)
 
-    def _hold(self, item: str, failure: "_Failure", *, is_alone: bool) -> None:
+    def _hold(self, item: str, failure: Failure, *, is_alone: bool) -> None:
         """Say when the item's first record is tried again, if ever."""
         backlog, now, error = self.backlog, self._clock(), failure.error
         held = backlog.hold(failure.tickets)

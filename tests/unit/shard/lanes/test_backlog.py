@@ -209,3 +209,13 @@ def test_of_a_batch_that_is_kept_together_items_that_waited_already_are_tried_al
     shelf.take()
     shelf.backlog.keep_together(shelf.batch, due=3.0)
     assert [shelf.take(2.9), shelf.take(3.0), shelf.take(3.0)] == [None, "b1 c1", "a1"]
+
+
+def test_a_batch_of_items_that_waited_already_leaves_nothing_to_wait_for_together() -> None:
+    shelf = Shelf("a1")
+    shelf.take()
+    shelf.put_back("a1", due=0.0)
+    assert shelf.take() == "a1"
+    shelf.backlog.keep_together(shelf.batch, due=30.0)
+    shelf.give("b1")
+    assert (shelf.take(1.0), shelf.take(30.0)) == ("b1", "a1")
