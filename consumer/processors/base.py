@@ -57,7 +57,7 @@ class StateProcessor(Processor, Protocol):
 
     @property
     def tombstones_last(self) -> float | None:
-        """Seconds for which a deletion is remembered; None: for ever."""
+        """Seconds for which a deletion is surely remembered; None: for ever."""
         ...
 
     async def settle_by_source(self, records: Sequence[ChangeRecord]) -> list[Outcome]:

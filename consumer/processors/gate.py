@@ -58,6 +58,9 @@ def merge(row: Version, change: Version) -> Version:
 HORIZON_MARGIN_SECONDS = 3600.0
 """Before the first tombstone can be gone: for clocks that differ, and for a write on its way meanwhile."""
 
+SHORTEST_TOMBSTONE_SECONDS = 86_400.0
+"""None was ever written to live shorter: no stream keeps its records for less than a day."""
+
 
 def is_past_horizon(version: Version, now: float, tombstones_last: float) -> bool:
     """Whether the tombstone of a deletion that came after this change may be gone.

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from consumer.errors import Rejected, Unavailable
 from consumer.processors.base import HELD, SKIPPED, Outcome, failed
-from consumer.processors.gate import Stamp
+from consumer.processors.gate import SHORTEST_TOMBSTONE_SECONDS, Stamp
 from consumer.processors.projection.mapping import Desired, ProjectionMapping
 from consumer.processors.projection.sink import ProjectionSink, SourceReader
 from consumer.record import ChangeRecord
@@ -44,8 +44,15 @@ class ProjectionProcessor:
 
     @property
     def tombstones_last(self) -> float | None:
-        """Seconds for which a deletion is remembered; None: for ever."""
-        return self._sink.tombstones_last
+        """Seconds for which a deletion is surely remembered; None: for ever.
+
+        Tombstones that were written before a retention was lengthened live shorter than those of today: where
+        the source can be read, that is cheaper than to rely on them.
+        """
+        last = self._sink.tombstones_last
+        if last is None or not self._source.is_readable:
+            return last
+        return min(last, SHORTEST_TOMBSTONE_SECONDS)
 
     async def settle_by_source(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
         """Write what the source holds now at each change's version, through the same gate.

@@ -64,11 +64,11 @@ class SourceReader:
     def __init__(self, client: DynamoDB, table: TableFacts, *, readable: bool) -> None:
         self._client = client
         self._table = table
-        self._readable = readable
+        self.is_readable = readable
 
     def see_that_ties_can_be_settled(self) -> None:
         """Raises Rejected where the source may not be read."""
-        if not self._readable:
+        if not self.is_readable:
             message = (
                 f"two changes of this item carry one version, and the source table {self._table.name!r} "
                 "may not be read to settle it; allow dynamodb:GetItem on it, or set the destination's "
@@ -78,7 +78,7 @@ class SourceReader:
 
     def see_that_old_changes_can_be_settled(self) -> None:
         """Raises Rejected where the source may not be read."""
-        if not self._readable:
+        if not self.is_readable:
             message = (
                 "the change is older than tombstones live, so that the item may have been deleted since, and "
                 f"the source table {self._table.name!r} may not be read to see; allow dynamodb:GetItem on it"

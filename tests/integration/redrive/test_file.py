@@ -152,3 +152,26 @@ def test_a_deleted_item_whose_tombstone_is_gone_does_not_come_back(stage: Stage)
     assert tombstone is not None
     assert set(tombstone) == {"id", "expires_at"}
     assert stage.row("changed") == {"id": {"S": "changed"}, "v": {"N": "7"}}
+
+
+def test_what_the_filters_leave_out_by_now_is_settled(stage: Stage) -> None:
+    settings = stage.settings()
+    filters = "    filters: [ { dynamodb: { Keys: { id: { S: [ a ] } } } } ]\n"
+    text = settings.read_text(encoding="utf-8").replace("- name: view\n", "- name: view\n" + filters)
+    settings.write_text(text, encoding="utf-8")
+    stage.file.write_bytes(stage.letter("a") + b"\n" + stage.letter("b") + b"\n")
+
+    assert stage.redrive() == Ended(0, ["2 settled (1 applied, 1 filtered)"])
+
+    assert (stage.row("a") is None, stage.row("b")) == (False, None)
+
+
+def test_two_redrives_at_once_settle_every_letter_and_end_with_an_empty_file(stage: Stage) -> None:
+    stage.file.write_bytes(b"".join(stage.letter(f"item-{number}") + b"\n" for number in range(120)))
+
+    async def both() -> tuple[Ended, Ended]:
+        return await asyncio.gather(stage.redriven(), stage.redriven())
+
+    assert [ended.code for ended in asyncio.run(both())] == [0, 0]
+    assert lines(stage.file) == []
+    assert all(stage.row(f"item-{number}") for number in range(120))

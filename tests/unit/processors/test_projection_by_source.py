@@ -10,6 +10,7 @@ from tests.support.changes import put, remove
 from tests.unit.processors.test_projection_processor import Away, World, item, shown
 
 MS = Granularity.MILLISECOND
+DAY = 86_400.0
 
 
 @pytest.fixture
@@ -83,8 +84,19 @@ async def test_a_store_that_is_away_is_waited_for(world: World, operation: str) 
     assert isinstance(outcome.error, Unavailable)
 
 
-def test_a_projection_tells_how_long_it_remembers_a_deletion(world: World) -> None:
-    processor = world.processor(ttl_attribute="expires")
+@pytest.mark.parametrize(
+    ("ttl_attribute", "retention_days", "readable", "last"),
+    [
+        pytest.param("expires", 14, True, DAY, id="some tombstones may be from before it was lengthened"),
+        pytest.param("expires", 14, False, 14 * DAY, id="nobody can look at the source"),
+        pytest.param(None, 14, True, None, id="they never expire"),
+    ],
+)
+def test_a_projection_tells_how_long_it_surely_remembers_a_deletion(
+    world: World, ttl_attribute: str | None, retention_days: int, last: float | None, *, readable: bool
+) -> None:
+    processor = world.processor(
+        ttl_attribute=ttl_attribute, readable=readable, tombstone_seconds=retention_days * DAY
+    )
     assert isinstance(processor, StateProcessor)
-    assert processor.tombstones_last == 100.0
-    assert world.processor().tombstones_last is None
+    assert processor.tombstones_last == last

@@ -57,6 +57,7 @@ class World:
         ttl_attribute: str | None = None,
         when: str | None = None,
         is_stopping: Callable[[], bool] = lambda: False,
+        tombstone_seconds: float = TOMBSTONE_SECONDS,
     ) -> ProjectionProcessor:
         store = DynamoDBStore(dynamodb=DynamoDBTable(table="view"))
         facts = TableFacts(name=TABLE, region="r", partition_key="id", key_types={"id": "S"})
@@ -65,7 +66,7 @@ class World:
         return ProjectionProcessor(
             ProjectionMapping(Projection(store=store, key={"id": "keys.id"}, when=when)),
             ProjectionSink(
-                dynamodb, view, adopt=adopt, tombstone_seconds=TOMBSTONE_SECONDS, clock=lambda: NOW
+                dynamodb, view, adopt=adopt, tombstone_seconds=tombstone_seconds, clock=lambda: NOW
             ),
             SourceReader(dynamodb, facts, readable=readable),
             on_tie=self._count_tie,
