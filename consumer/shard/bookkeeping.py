@@ -12,6 +12,7 @@ from consumer.errors import Unavailable
 from consumer.log import Logger
 from consumer.metrics import Metrics
 from consumer.processors.base import fingerprint
+from consumer.record import Position
 from consumer.settings.context import ShardContext
 from consumer.shard.lanes import Lanes
 from consumer.shard.path import RecordPath
@@ -47,7 +48,7 @@ class Books:
         self.parked = parked
         self.started_at = time.time()
         self.caught_up_at = row.caught_up_at if row and not replay else None
-        self.marks = dict(row.processors) if row else {}
+        self.marks = dict(row.processors) if row and not replay else {}
         self.checkpoint: Place | None = row.checkpoint if row else None
         self.checkpointed_at: float | None = None
         self.heard_at: float | None = None
@@ -156,16 +157,21 @@ class Bookkeeper:
             return None
         marks: dict[str, ProcessorPosition] = {}
         for lanes in self._path.lanes:
-            last = self._path.frontier.last_of(lanes.name)
-            before = books.marks.get(lanes.name)
-            if last is not None:
-                marks[lanes.name] = ProcessorPosition(
-                    last.sequence_number, last.sub_sequence_number, self._fingerprints[lanes.name]
-                )
-            elif before is not None:
-                marks[lanes.name] = before
+            mark = self._mark(lanes.name)
+            if mark is not None:
+                marks[lanes.name] = mark
         retention_hours = self._context.stream_retention_hours
         return ShardPosition(books.shard_id, marks, books.caught_up_at, books.checkpoint, retention_hours)
+
+    def _mark(self, name: str) -> ProcessorPosition | None:
+        """How far a processor is: where it was before, until this tenure has come by there."""
+        last, before = self._path.frontier.last_of(name), self._books.marks.get(name)
+        if last is None:
+            return before
+        mark = ProcessorPosition(last.sequence_number, last.sub_sequence_number, self._fingerprints[name])
+        if before is None or before.fingerprint != mark.fingerprint:
+            return mark
+        return max(before, mark, key=_order)
 
     def _lag(self, now: float) -> float | None:
         books = self._books
@@ -224,6 +230,10 @@ def _why_it_waits(lanes: Lanes) -> str | None:
         return f"{lanes.name} waits: {lanes.trouble.last_error}"
     items, stuck = lanes.waiting()
     return None if stuck is None else f"{lanes.name} holds back {items} of the items: {stuck}"
+
+
+def _order(mark: ProcessorPosition) -> tuple[int, int]:
+    return Position(mark.sequence_number, mark.sub_sequence_number).order()
 
 
 def _is_news(written: ShardPosition, row: ShardPosition) -> bool:

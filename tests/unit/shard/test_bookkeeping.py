@@ -1,8 +1,22 @@
-"""When a shard was last caught up: never later than it is known, and never by a clock that was wrong."""
+"""When a shard was last caught up, never later than is known; and how far each processor is, never back."""
 
-from checkpoint.positions import ShardPosition
-from consumer.shard.bookkeeping import Books
+from io import BytesIO
+from pathlib import Path
 
+from prometheus_client import CollectorRegistry
+
+from checkpoint.positions import SUFFIX, Positions, ProcessorPosition, ShardPosition
+from consumer.log import open_log
+from consumer.metrics import Metrics
+from consumer.processors.base import fingerprint
+from consumer.shard.bookkeeping import Bookkeeper, Books
+from consumer.shard.window import Window
+from tests.support.changes import in_stream
+from tests.support.context import APPLICATION, shard_context
+from tests.support.in_memory_dynamodb import InMemoryDynamoDB, Table
+from tests.unit.shard.rig import HeldProcessor, Letters, make_path
+
+VIEW = fingerprint(shard_context().settings.processors[0])
 NOW = 1_800_000_000.0
 
 
@@ -36,3 +50,41 @@ def test_a_time_told_by_a_clock_that_was_ahead_is_forgotten_at_the_next_one() ->
 def test_a_shard_that_is_replayed_is_caught_up_only_once_it_has_been_again() -> None:
     assert books(NOW, replay=True).caught_up_at is None
     assert books(NOW).caught_up_at == NOW
+
+
+async def written(before: ProcessorPosition, *settled: int, replay: bool = False) -> str:
+    """The view's place in the row, once a tenure that began at place 2 has settled these."""
+    window = Window(records=100, size=1_000_000)
+    path = make_path({"view": HeldProcessor()}, window, Letters())
+    path.frontier.accept([in_stream(b"", number) for number in settled])
+    path.frontier.settle("view", range(len(settled)))
+    row = ShardPosition("shardId-0", {"view": before}, None, ("2", 0))
+    positions = Positions(InMemoryDynamoDB({APPLICATION + SUFFIX: Table("key")}), APPLICATION)
+    bookkeeper = Bookkeeper(
+        shard_context(),
+        path,
+        window,
+        Books("shardId-0", row, parked=None, replay=replay),
+        Metrics(CollectorRegistry()),
+        positions,
+        Path(),
+        open_log(BytesIO()),
+    )
+    await bookkeeper.write_positions()
+    found = await positions.read_shard("shardId-0")
+    assert found is not None
+    return found.processors["view"].sequence_number
+
+
+async def test_a_processor_that_was_ahead_stays_so_while_its_records_come_again() -> None:
+    assert await written(ProcessorPosition("10", 0, VIEW), 3, 4) == "10"
+    assert await written(ProcessorPosition("10", 0, VIEW), 10, 11) == "11"
+    assert await written(ProcessorPosition("9", 0, VIEW), 10) == "10"
+
+
+async def test_where_a_processor_was_with_other_settings_says_nothing() -> None:
+    assert await written(ProcessorPosition("10", 0, "other settings"), 3) == "3"
+
+
+async def test_a_processor_that_is_replayed_is_where_the_replay_is() -> None:
+    assert await written(ProcessorPosition("10", 0, VIEW), 3, replay=True) == "3"
