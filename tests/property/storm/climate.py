@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from random import Random
 
-from consumer.record import Granularity
+from consumer.record import EventName, Granularity
 from consumer.shard.lanes import LanePolicy
 from tests.property.storm.history import (
     BAD,
@@ -25,6 +25,8 @@ _FOR_EVER = 1_000_000
 _MOST_BAD = 3
 """Writes of a bad value in a history: fewer than what lanes take for an outage."""
 
+_ONLY_EVENTS: tuple[tuple[EventName, ...] | None, ...] = (None, None, None, ("INSERT", "REMOVE"), ("MODIFY",))
+_MOST_FATES = 12
 _LAST_ITEM = 50
 _WIDE = 1_000
 
@@ -77,6 +79,7 @@ def draw(seed: int) -> History:
         refusal_rate=random.choice([0.0, 0.3]),
         stall_rate=random.choice([0.0, 0.02, 0.1]),
         is_replayed=random.random() < 0.2,
+        jitter=random.choice([None, 0.99]),
     )
 
 
@@ -135,7 +138,7 @@ def _projection(random: Random, attempts: int) -> Course:
         maximum_retry_attempts=attempts,
         pauses_on_rejected_run=random.random() < 0.75,
     )
-    return Course("view", policy, is_projection=True)
+    return Course("view", policy, is_projection=True, only_items=_only_items(random))
 
 
 def _receiver(random: Random, name: str, records: int, attempts: int) -> Course:
@@ -158,8 +161,19 @@ def _receiver(random: Random, name: str, records: int, attempts: int) -> Course:
         if random.random() < rate
     ]
     return Course(
-        name, policy, is_projection=False, is_careful=random.random() < 0.5, fates=tuple(fates[:12])
+        name,
+        policy,
+        is_projection=False,
+        is_careful=random.random() < 0.5,
+        fates=tuple(fates[:_MOST_FATES]),
+        only_items=_only_items(random),
+        only_events=random.choice(_ONLY_EVENTS),
     )
+
+
+def _only_items(random: Random) -> tuple[int, ...] | None:
+    """Mostly no filter."""
+    return random.choice([None, None, None, (0, 1, 2, _LAST_ITEM)])
 
 
 def _fate(random: Random, kind: FateKind, attempts: int) -> Fate:

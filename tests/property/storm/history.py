@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from consumer.filters.mistakes import Json
 from consumer.record import EventName, Granularity, Image, StreamRecord
 from consumer.shard.lanes import LanePolicy
 from tests.support.changes import TABLE, envelope, in_stream
@@ -60,7 +61,8 @@ class Fate:
 class Course:
     """A processor: a projection, or a receiver of events with its records' fates by arrival.
 
-    A careful receiver tries nothing more of an item once one of its records failed.
+    A careful receiver tries nothing more of an item once one of its records failed. `only_items` and
+    `only_events`: what the processor's filter lets through, None for all.
     """
 
     name: str
@@ -68,6 +70,19 @@ class Course:
     is_projection: bool
     is_careful: bool = True
     fates: tuple[tuple[int, Fate], ...] = ()
+    only_items: tuple[int, ...] | None = None
+    only_events: tuple[EventName, ...] | None = None
+
+    def patterns(self) -> list[dict[str, Json]]:
+        """The filter's event patterns; none where everything passes."""
+        pattern: dict[str, Json] = {}
+        if self.only_items is not None:
+            pattern["dynamodb"] = {
+                "Keys": {"id": {"S": [{"prefix": f"{item}-"} for item in self.only_items]}}
+            }
+        if self.only_events is not None:
+            pattern["eventName"] = list(self.only_events)
+        return [pattern] if pattern else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +130,8 @@ class History:
     refusal_rate: float
     stall_rate: float
     is_replayed: bool
+    jitter: float | None
+    """What the lanes' random number is at all times; None: random."""
 
     def stream(self, names: Sequence[str]) -> list[tuple[float, StreamRecord]]:
         """The shard's records, and when it holds each; the n-th arrival's number is n + 1."""

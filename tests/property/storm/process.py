@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from consumer.filters.pattern import Filter, Pattern
 from consumer.processors.base import Outcome, Processor
 from consumer.processors.projection.processor import ProjectionProcessor
 from consumer.processors.projection.sink import ProjectionSink, SourceReader
@@ -45,6 +46,11 @@ class Process:
             window=self.window,
             metrics=outfit.metrics,
             uniform=world.random.random,
+            filters={
+                name: Filter(map(Pattern, course.patterns()))
+                for name, course in courses.items()
+                if course.patterns()
+            },
         )
 
     def stop(self) -> None:
@@ -80,10 +86,6 @@ class Process:
         task.add_done_callback(self._ended)
         return task
 
-    def connection(self, where: str) -> Connection:
-        """A client of the tables."""
-        return Connection(self._world, where, self.step)
-
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and not self.gone.is_set() and (error := task.exception()) is not None:
@@ -112,19 +114,29 @@ class Process:
             watched_settle,
             LaneTools(
                 clock=world.clock,
-                uniform=world.random.random,
+                uniform=self._uniform,
                 log=self._outfit.log,
                 on_rejected_run=lambda: world.note(self._who, "pauses on a rejected run"),
             ),
         )
 
+    def _uniform(self) -> float:
+        jitter = self._world.history.jitter
+        return self._world.random.random() if jitter is None else jitter
+
     def _projection(self) -> Processor:
-        context, clock = self._outfit.context, self._world.clock
+        world, context = self._world, self._outfit.context
         target = context.targets[VIEW]
         return ProjectionProcessor(
-            self._outfit.mapping(self._world.history.when),
-            ProjectionSink(self.connection(VIEW), target, adopt=False, tombstone_seconds=1.0, clock=clock),
-            SourceReader(self.connection("source"), context.source_table, readable=True),
-            on_tie=lambda: self._world.note(VIEW, "ties"),
+            self._outfit.mapping(world.history.when),
+            ProjectionSink(
+                Connection(world, VIEW, self.step),
+                target,
+                adopt=False,
+                tombstone_seconds=1.0,
+                clock=world.clock,
+            ),
+            SourceReader(Connection(world, "source", self.step), context.source_table, readable=True),
+            on_tie=lambda: world.note(VIEW, "ties"),
             is_stopping=lambda: self.is_stopping,
         )

@@ -12,21 +12,31 @@ import orjson
 
 from consumer.errors import Rejected, Unavailable
 from consumer.shard.deadletter.letter import DeadLetter
+from tests.property.storm.history import BAD
 from tests.property.storm.witness import Witness
-from tests.property.storm.world import World, is_bad
+from tests.property.storm.world import World
 from tests.support.in_memory_dynamodb import Answer
+
+_BAD = f'{{"S":"{BAD}"}}'.encode()
 
 Step = Callable[[str], Awaitable[None]]
 """Half of a call to a store, by the store's name; returns only where the process lives."""
 
+After = Callable[[], Awaitable[None]]
+
+
+async def _nobody_looks() -> None:
+    pass
+
 
 class Connection:
-    """The tables, as one client sees them; `where` names its faults."""
+    """The tables, as one client sees them; `where` names its faults, `after` looks at each effect."""
 
-    def __init__(self, world: World, where: str, step: Step) -> None:
+    def __init__(self, world: World, where: str, step: Step, after: After = _nobody_looks) -> None:
         self._world = world
         self._where = where
         self._step = step
+        self._after = after
 
     async def call(
         self, operation: str, request: Mapping[str, Any] | bytes, *, expect: tuple[str, ...] = ()
@@ -40,15 +50,14 @@ class Connection:
             raise Rejected("the table takes another schema", code="ValidationException", by_store=True)
         if fault is not None and not is_lost_later:
             raise Unavailable("the table is away", code="InternalServerError")
-        if isinstance(request, bytes) and is_bad(request):
+        if isinstance(request, bytes) and _BAD in request:
             raise Rejected("the table does not take this", code="ValidationException", by_store=True)
         world.write_what_is_due()
         if not isinstance(request, bytes):
             request = orjson.dumps(request)
         answer = await world.dynamodb.call(operation, request, expect=expect)
         world.note(where, operation, answer.error)
-        if where == "positions" and operation == "PutItem":
-            await world.check_positions()
+        await self._after()
         await self._step(where)
         if is_lost_later:
             raise Unavailable("no answer came", code="TimeoutError")

@@ -15,9 +15,11 @@ from consumer.record import Position
 from consumer.shard.bookkeeping import Bookkeeper, Books
 from consumer.shard.trimmed import is_rewound
 from tests.property.storm.history import Ending
+from tests.property.storm.lease import SHARD, Lease
 from tests.property.storm.outfit import Outfit
 from tests.property.storm.process import Process
-from tests.property.storm.world import APPLICATION, SHARD, World
+from tests.property.storm.stores import Connection
+from tests.property.storm.world import APPLICATION, World
 
 _LOOK_UP_SECONDS = 0.5
 _DRAIN_SECONDS = 20.0
@@ -27,9 +29,12 @@ _POSITIONS_SECONDS = 2.0
 class Tenure:
     """The n-th."""
 
-    def __init__(self, world: World, outfit: Outfit, number: int, ending: Ending | None) -> None:
+    def __init__(
+        self, lease: Lease, world: World, outfit: Outfit, number: int, ending: Ending | None
+    ) -> None:
         self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """How it ended, as far as the next owner is concerned."""
+        self._lease = lease
         self._world = world
         self._history = world.history
         self._outfit = outfit
@@ -51,8 +56,8 @@ class Tenure:
 
     def begin(self) -> None:
         """Take over the lease."""
-        self._world.owner = self._number
-        self._world.note(self._who, "begins", self._world.checkpoint)
+        self._lease.owner = self._number
+        self._world.note(self._who, "begins", self._lease.checkpoint)
         self.process.spawn(self._run())
 
     async def finish(self) -> None:
@@ -74,7 +79,7 @@ class Tenure:
             self.process.kill()
             self._say_over("killed")
         else:
-            world.owner = -1
+            self._lease.owner = -1
             asyncio.get_running_loop().call_later(ending.lingers, self.process.kill)
             self._say_over("stolen")
 
@@ -83,10 +88,13 @@ class Tenure:
             self.over.set_result(how)
 
     async def _run(self) -> None:
-        place, process, outfit = self._world.checkpoint, self.process, self._outfit
+        place, process, outfit = self._lease.checkpoint, self.process, self._outfit
         position = None if place is None else Position(*place)
         self._given = self._begun_after = 0 if place is None else int(place[0])
-        positions = Positions(process.connection("positions"), APPLICATION)
+        client = Connection(
+            self._world, "positions", process.step, lambda: self._lease.check_positions(self._marks)
+        )
+        positions = Positions(client, APPLICATION)
         row = await _patiently_read(positions)
         is_replay = is_rewound(row, position)
         if row is not None and not is_replay:
@@ -126,8 +134,8 @@ class Tenure:
             while self._window.is_full and not self.process.is_stopping:
                 await asyncio.sleep(_LOOK_UP_SECONDS)
                 self._checkpoint()
-            everything = len(self._world.records)
-            if self._given == everything and self._world.checkpoint == (str(everything), 0):
+            everything = len(self._world.truth.records)
+            if self._given == everything and self._lease.checkpoint == (str(everything), 0):
                 self._say_over("finished")
             if self._is_drain_requested:
                 self.process.stop()
@@ -137,7 +145,7 @@ class Tenure:
         world, first = self._world, self._given
         self._check_window()
         last = min(world.held_by_stream(), first + self._history.message_records)
-        records = world.records[first:last]
+        records = world.truth.records[first:last]
         size = sum(len(record.data) for record in records)
         self._window.admit(len(records), size)
         self._messages.append((last - self._begun_after, size))
@@ -146,7 +154,7 @@ class Tenure:
             world.note(self._who, "is given", first + 1, last)
         for name, witness in self.process.witnesses.items():
             witness.arrived(range(max(first, self._marks.get(name, 0)) + 1, last + 1))
-        asyncio.get_running_loop().call_soon(self._path.accept, records, world.decoded[first:last])
+        asyncio.get_running_loop().call_soon(self._path.accept, records, world.truth.decoded[first:last])
 
     def _check_window(self) -> None:
         """No message comes while the window is full, by our own count."""
@@ -178,7 +186,7 @@ class Tenure:
             return None
         if not self._begun_after < int(sequence_number) <= self._given:
             self._broken(f"checkpoints at {sequence_number}, which it was not given")
-        return self._world.take_checkpoint(self._number, (sequence_number, sub_sequence_number))
+        return self._lease.take_checkpoint(self._number, (sequence_number, sub_sequence_number))
 
     async def _drain(self, bookkeeper: Bookkeeper) -> None:
         deadline = self._world.now + _DRAIN_SECONDS

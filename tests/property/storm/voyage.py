@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.property.storm.history import History
+from tests.property.storm.lease import Lease
 from tests.property.storm.outfit import Outfit
 from tests.property.storm.tenure import Tenure
 from tests.property.storm.world import Note, World
@@ -23,11 +24,12 @@ def carry_out(history: History, outfit: Outfit) -> tuple[str | None, list[Note]]
 
 
 async def _watch(world: World, outfit: Outfit) -> str | None:
-    sailing = asyncio.ensure_future(_sail(world, outfit))
+    lease = Lease(world)
+    sailing = asyncio.ensure_future(_sail(lease, world, outfit))
     limit = world.history.calm_at + _PATIENCE_SECONDS
     await asyncio.wait([sailing, world.breach], timeout=limit, return_when=asyncio.FIRST_COMPLETED)
     if not sailing.done() and not world.breach.done():
-        world.broken(f"not everything came to its end in {limit:.0f} s; KCL is at {world.checkpoint}")
+        world.broken(f"not everything came to its end in {limit:.0f} s; KCL is at {lease.checkpoint}")
     if not world.breach.done():
         sailing.result()
         return None
@@ -35,12 +37,12 @@ async def _watch(world: World, outfit: Outfit) -> str | None:
     return str(world.breach.exception())
 
 
-async def _sail(world: World, outfit: Outfit) -> None:
+async def _sail(lease: Lease, world: World, outfit: Outfit) -> None:
     history = world.history
     await asyncio.sleep(history.begins_at)
     tenures: list[Tenure] = []
     for ending in (*history.endings, None):
-        tenure = Tenure(world, outfit, len(tenures), ending)
+        tenure = Tenure(lease, world, outfit, len(tenures), ending)
         tenures.append(tenure)
         tenure.begin()
         how = await tenure.over
@@ -49,9 +51,9 @@ async def _sail(world: World, outfit: Outfit) -> None:
         if ending is not None and how != "stolen":
             await asyncio.sleep(ending.pause)
     await _end(world, tenures)
-    if history.is_replayed and await world.knows_its_checkpoint():
-        world.forget()
-        replaying = Tenure(world, outfit, len(tenures), None)
+    if history.is_replayed and await lease.is_known():
+        lease.set_back()
+        replaying = Tenure(lease, world, outfit, len(tenures), None)
         replaying.begin()
         await replaying.over
         await _end(world, [*tenures, replaying])

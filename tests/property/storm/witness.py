@@ -16,7 +16,6 @@ from consumer.shard.lanes import Ticket
 from tests.property.storm.history import Course
 from tests.property.storm.outage import StoreSeen
 from tests.property.storm.world import World
-from tests.support.changes import TABLE
 
 _DONE = ("applied", "stale", "skipped")
 
@@ -41,10 +40,10 @@ class Witness:
         self._store = StoreSeen(has_runs=course.policy.pauses_on_rejected_run)
 
     def arrived(self, numbers: Sequence[int]) -> None:
-        """These are given to the path; what isn't a change of the table never reaches the lanes."""
+        """These are given to the path; the lanes only see what concerns them."""
         for number in numbers:
-            change = self._world.change(number)
-            if change is not None and change.table == TABLE:
+            change = self._world.truth.change(number)
+            if change is not None and self._world.truth.concerns(self._course, number):
                 self._queues.setdefault(change.item, []).append(number)
 
     async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
@@ -88,7 +87,7 @@ class Witness:
     def check_letter(self, letter: DeadLetter) -> None:
         """See that a record is buried for its own fault, after all the tries that it is due."""
         number, policy, attempts = _number(letter.change), self._course.policy, letter.attempts
-        if letter.record is not self._world.records[number - 1]:
+        if letter.record is not self._world.truth.records[number - 1]:
             self._broken(f"the letter of {number} holds another record")
         if letter.error.code == "RecordTooOld":
             if not self._is_too_old(letter.change):
@@ -142,7 +141,7 @@ class Witness:
 
     def _is_original(self, record: ChangeRecord) -> bool:
         """One change of the stream, not several taken as one."""
-        return record is self._world.change(_number(record))
+        return record is self._world.truth.change(_number(record))
 
     def _hear_error(self, records: Sequence[ChangeRecord], error: Exception, answers: int) -> None:
         if isinstance(error, Unavailable) or len(records) == 1:
@@ -171,7 +170,7 @@ class Witness:
 
     def _leave_queue(self, number: int) -> None:
         self._ended.add(number)
-        change = self._world.change(number)
+        change = self._world.truth.change(number)
         queue = self._queues[change.item] if change is not None else []
         if number in queue:
             queue.remove(number)
