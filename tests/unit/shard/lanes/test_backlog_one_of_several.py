@@ -180,7 +180,7 @@ def test_the_stores_return_does_not_wake_what_is_under_way() -> None:
     shelf.backlog.held["a"].error = AWAY
     assert shelf.take(1.0) == "a1"
     shelf.backlog.wake_unavailable(1.0)
-    assert shelf.take(1.0) is None
+    assert (shelf.take(1.0), shelf.backlog.due_at()) == (None, None)
 
 
 def test_a_store_that_comes_and_goes_wakes_an_item_once_until_it_is_settled() -> None:
