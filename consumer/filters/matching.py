@@ -91,10 +91,12 @@ class _Walk:
 def _hold(alternative: Sequence[tuple[int, Values]], found: Found) -> bool:
     """Whether every field is as it may be."""
     for number, values in alternative:
-        if not (found[number] or values.absent):
-            return False
-        if found[number] and not any(values.accept(value) for value, _ in found[number]):
-            return False
+        for value, _ in found[number]:
+            if values.accept(value):
+                break
+        else:
+            if found[number] or not values.absent:
+                return False
     return True
 
 

@@ -53,7 +53,9 @@ class Values:
     def accept(self, value: object) -> bool:
         """Whether the field may be this; not for lists and objects, which are no values."""
         if isinstance(value, str):
-            return value in self.texts or any(test(value) for test in self.text_tests)
+            if value in self.texts or not self.text_tests:
+                return value in self.texts
+            return any(test(value) for test in self.text_tests)
         if value is None or isinstance(value, bool):
             return self.others or value in self.constants
         if not isinstance(value, (int, float, Decimal, Number)):

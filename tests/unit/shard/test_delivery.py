@@ -16,6 +16,7 @@ from consumer.errors import Unavailable
 from consumer.log import open_log
 from consumer.metrics import Metrics
 from consumer.processors.build import build_processor
+from consumer.settings.context import ShardContext
 from consumer.shard import bookkeeping
 from consumer.shard.delivery import ShardDelivery
 from consumer.shard.path import Decoded, decode_all
@@ -57,10 +58,12 @@ class EmptyAws:
 
 
 @asynccontextmanager
-async def delivery_of(aws: EmptyAws, run_directory: Path) -> AsyncIterator[ShardDelivery]:
+async def delivery_of(
+    aws: EmptyAws, run_directory: Path, context: ShardContext | None = None
+) -> AsyncIterator[ShardDelivery]:
     status_directory(run_directory).mkdir()
     delivery = ShardDelivery(
-        shard_context(),
+        context or shard_context(),
         cast("Clients", aws),
         Metrics(CollectorRegistry()),
         run_directory,
@@ -97,6 +100,23 @@ async def test_a_batch_that_can_t_be_taken_ends_the_process_instead_of_being_pas
         delivery.accept(RECORDS, nonsense, 0)
         with pytest.raises(AttributeError):
             await delivery.failed
+
+
+async def test_what_the_settings_filter_out_is_settled_without_its_processor(tmp_path: Path) -> None:
+    context = shard_context()
+    (view,) = context.settings.processors
+    nobody = view.model_copy(update={"filters": ('{"dynamodb":{"Keys":{"id":{"S":["nobody"]}}}}',)})
+    settings = context.settings.model_copy(update={"processors": (nobody,)})
+    aws = EmptyAws()
+    aws.hangs_at = "PutItem"
+    filtering = context.model_copy(update={"settings": settings})
+    async with asyncio.timeout(20), delivery_of(aws, tmp_path, filtering) as delivery:
+        delivery.begin(SHARD, None)
+        await begun(delivery)
+        delivery.accept(RECORDS, decode_all(RECORDS), 0)
+        while delivery.place is None:  # noqa: ASYNC110 - set for another thread, which reads it
+            await asyncio.sleep(0.001)
+        assert delivery.place == (RECORDS[-1].sequence_number, 0)
 
 
 async def test_a_shard_that_is_stopped_while_it_begins_does_not_run(tmp_path: Path) -> None:
