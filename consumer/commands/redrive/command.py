@@ -136,7 +136,7 @@ async def _carry_out(
         return tally.exit_code, tally.summary()
     survey = Survey(source, reader, targets, order, patience, time.time, screen.show)
     findings = await survey.run()
-    return 0, findings.summary()
+    return (0 if findings.tally.cut_short is None else 1), findings.summary()
 
 
 def _stop(stop: asyncio.Event, number: int) -> None:

@@ -31,12 +31,14 @@ class Findings:
 
     def summary(self) -> Iterator[str]:
         """What a person reads."""
+        if self.tally.cut_short is not None:
+            yield f"cut short: {self.tally.cut_short}"
         yield f"{self.tally.taken:,} letters; nothing was changed"
         for (processor, code), group in sorted(self.groups.items()):
             yield f"  {processor}  {code}  {group.count:,}" + _of(group)
         if self.tally.reasons:
             yield f"{self.tally.stayed:,} would stay as they are:"
-            yield from list(self.tally.summary())[1:]
+            yield from self.tally.why_they_stay()
 
 
 def _of(group: Group) -> str:

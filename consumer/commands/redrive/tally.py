@@ -77,15 +77,16 @@ class Tally:
         if self.cut_short is not None:
             yield f"cut short: {self.cut_short}"
         yield self.line() if self.taken else "no letters"
-        for reason in self._shown():
-            yield f"  {reason.processor}  {reason.code}  {reason.count:,}, the first of them: {reason.place}"
-            yield f"    {reason.message}"
-        if len(self.reasons) > _REASONS_SHOWN:
-            yield f"  and {len(self.reasons) - _REASONS_SHOWN} more reasons"
+        yield from self.why_they_stay()
         if self.not_removed:
             yield f"{self.not_removed:,} are settled but not removed: the next redrive finds them stale"
         if self.left_behind:
             yield f"{self.left_behind:,} objects of claim checks could not be removed; nothing points to them"
 
-    def _shown(self) -> list[Reason]:
-        return sorted(self.reasons.values(), key=lambda reason: -reason.count)[:_REASONS_SHOWN]
+    def why_they_stay(self) -> Iterator[str]:
+        """The reasons, those of the most letters first."""
+        for reason in sorted(self.reasons.values(), key=lambda reason: -reason.count)[:_REASONS_SHOWN]:
+            yield f"  {reason.processor}  {reason.code}  {reason.count:,}, the first of them: {reason.place}"
+            yield f"    {reason.message}"
+        if len(self.reasons) > _REASONS_SHOWN:
+            yield f"  and {len(self.reasons) - _REASONS_SHOWN} more reasons"
