@@ -44,7 +44,11 @@ class Target:
     @property
     def state(self) -> StateProcessor | None:
         """The processor where it keeps state."""
-        return self.processor if self.keeps_state and isinstance(self.processor, StateProcessor) else None
+        if not self.keeps_state:
+            return None
+        if not isinstance(self.processor, StateProcessor):
+            raise TypeError(f"processor {self.name!r} keeps state, and can't settle a change by the source")
+        return self.processor
 
 
 def waves(changes: Sequence[ChangeRecord]) -> list[list[int]]:

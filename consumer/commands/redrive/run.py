@@ -49,6 +49,7 @@ class Redrive:
         self._patience = patience
         self._show = show
         self._redriven: set[str] = set()
+        """Ids of those whose claim check is redeemed."""
         self.tally = Tally()
 
     async def run(self) -> Tally:
@@ -104,9 +105,8 @@ class Redrive:
     async def _stay(self, stays: Stays) -> None:
         kept = stays.kept
         if stays.code == "ClaimCheckMissing" and kept is not None and kept.letter_id in self._redriven:
-            await self._remove_found(
-                [(stays.found, "stale")]
-            )  # a message sent twice: the first has settled it
+            # A message that was sent twice: the first one has settled it, and took the object along.
+            await self._remove_found([(stays.found, "stale")])
             return
         self.tally.stay(kept.processor if kept else None, stays.code, stays.found.place, stays.message)
 

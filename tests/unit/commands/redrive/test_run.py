@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from consumer.commands.redrive.deliver import Target
 from consumer.errors import Rejected, SettingsError, Unavailable
 from consumer.filters.pattern import Filter, Pattern
 from consumer.processors.base import APPLIED, SKIPPED, STALE, Outcome, failed
@@ -293,3 +294,10 @@ async def test_what_is_none_of_the_settings_business_stays(
     tally = await bench.redrive(bench.letters([text]), bench.state())
 
     assert (bench.log, list(tally.reasons)) == ([], [reason])
+
+
+async def test_a_processor_that_keeps_state_and_can_not_settle_by_the_source_is_a_mistake(
+    bench: Bench,
+) -> None:
+    with pytest.raises(TypeError, match="can't settle a change by the source"):
+        assert Target("view", bench.events(), keeps_state=True).state
