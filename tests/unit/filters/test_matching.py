@@ -95,6 +95,16 @@ def test_one_branch_of_or_is_enough_and_what_stands_beside_it_holds_for_all() ->
     assert matching(pattern, *events) == [events[0], events[2]]
 
 
+@pytest.mark.parametrize(
+    "entries", [('{"exists":false}', '"x",{"exists":false}'), ('"x",1', '{"exists":false},1')]
+)
+def test_branches_of_or_that_share_an_entry_are_all_looked_at(entries: tuple[str, str]) -> None:
+    """Event Ruler misses one of the two here, and would lose a change."""
+    pattern = '{{"$or":[{{"c":[{}]}},{{"c":[{}]}}]}}'.format(*entries)
+
+    assert matching(pattern, "{}", '{"c":"x"}', '{"c":"y"}') == ["{}", '{"c":"x"}']
+
+
 def test_a_field_in_or_and_beside_it_is_what_stands_last() -> None:
     first = '{"a":["x"],"$or":[{"a":["y"]},{"b":["z"]}]}'
     last = '{"$or":[{"a":["y"]},{"b":["z"]}],"a":["x"]}'
