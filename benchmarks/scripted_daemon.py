@@ -25,6 +25,8 @@ class ScriptedDaemon:
             raise TypeError("the child has no pipes")
         self._to_child, self._from_child = child.stdin, child.stdout
         self._process = psutil.Process(child.pid)
+        self.answered = 0
+        """How many messages the child has answered."""
 
     def begin(self, shard: str) -> None:
         """Hand over a shard, from its first record on."""
@@ -61,6 +63,7 @@ class ScriptedDaemon:
                 continue
             answer = json.loads(heard)
             if answer["action"] == "status":
+                self.answered += 1
                 return
             accepted = {
                 "action": "checkpoint",

@@ -27,7 +27,11 @@ _EMPTY_MESSAGE = b'{"action":"processRecords","records":[],"millisBehindLatest":
 
 
 def measure() -> dict[str, float]:
-    """The most memory seen, and the share of one CPU once the answer is held."""
+    """The most memory seen, and the share of one CPU once the answer is held.
+
+    Raises:
+        RuntimeError: a stuck shard process took no records, or went on taking them.
+    """
     with ExitStack() as stack:
         peers = {
             "silent": stack.enter_context(_stuck("hangs")),
@@ -37,10 +41,14 @@ def measure() -> dict[str, float]:
         peaks = dict.fromkeys(peers, 0.0)
         _look(peers, peaks, _FILLING_SECONDS)
         before = {name: peer.cpu_seconds for name, peer in peers.items()}
+        answered = {name: peer.answered for name, peer in peers.items()}
         _look(peers, peaks, _WATCHED_SECONDS)
         shares = {
             name: (peer.cpu_seconds - before[name]) / _WATCHED_SECONDS * 100 for name, peer in peers.items()
         }
+        for name in ("silent", "failing"):
+            if not 1 < answered[name] == peers[name].answered:
+                raise RuntimeError(f"the {name} sink's shard process does not hold its answer")
     return {f"{name}_peak_megabytes": peak for name, peak in peaks.items()} | {
         f"{name}_cpu_percent": share for name, share in shares.items()
     }
