@@ -52,7 +52,7 @@ def draw(seed: int) -> History:
     # A run of rejected records ends with one that is not.
     last = Write(int(calm_at * 1e6), _LAST_ITEM, "a", _US)
     writes, arrivals = (*writes, last), (*arrivals, Arrival(calm_at + 1.0, len(writes)))
-    window_records = random.choice([3, 8, 20, _WIDE, _WIDE])
+    window_records = random.choice([3, 8, 20, _WIDE, _WIDE, _WIDE if is_crowded else 100])
     receivers = [
         _receiver(random, f"receiver-{number}", len(arrivals), _attempts(random, has_end=courses_have_end))
         for number in range(random.choice([1, 1, 2]))
@@ -196,6 +196,8 @@ def _faults(
             refuses = has_runs and where in processors and random.random() < 0.3
             rate = 1.0 if refuses else random.choice([0.1, 0.4, 1.0])
             faults.append(Fault(where, "refuses" if refuses else "away", since, until, rate))
+    if has_runs and random.random() < 0.3:  # another schema, for about all the time
+        faults.append(Fault(random.choice(processors), "refuses", random.uniform(0, 1), calm_at, 1.0))
     return tuple(faults)
 
 

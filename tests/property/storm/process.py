@@ -28,6 +28,8 @@ class Process:
         """`on_step` is told of each half of a call to a store, by its number, before it is gone."""
         self.gone = asyncio.Event()
         self.is_stopping = False
+        self.is_fenced = False
+        """It was told that the lease is another's."""
         self.witnesses: dict[str, Witness] = {}
         self._world = world
         self._outfit = outfit
@@ -99,7 +101,7 @@ class Process:
             else Receiver(world, course, self.step, lambda: self.is_stopping)
         )
         witness = self.witnesses[course.name] = Witness(
-            world, course, self._who, processor, lambda: self.is_stopping
+            world, course, self._who, processor, lambda: self.is_stopping or self.is_fenced
         )
 
         def watched_settle(tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:

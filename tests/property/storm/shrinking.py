@@ -23,7 +23,7 @@ def shrink(history: History, fails: Fails) -> History:
             tries += 1
             if tries > _MOST_TRIES:
                 return history
-            if fails(candidate):
+            if candidate.arrivals and fails(candidate):
                 history, is_smaller = candidate, True
                 break
     return history

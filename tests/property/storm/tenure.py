@@ -186,7 +186,9 @@ class Tenure:
             return None
         if not self._begun_after < int(sequence_number) <= self._given:
             self._broken(f"checkpoints at {sequence_number}, which it was not given")
-        return self._lease.take_checkpoint(self._number, (sequence_number, sub_sequence_number))
+        error = self._lease.take_checkpoint(self._number, (sequence_number, sub_sequence_number))
+        self.process.is_fenced |= error == "ShutdownException"
+        return error
 
     async def _drain(self, bookkeeper: Bookkeeper) -> None:
         deadline = self._world.now + _DRAIN_SECONDS
