@@ -20,19 +20,15 @@ from checkpoint.leases import read_lease
 from checkpoint.positions import Positions
 from consumer.aws.clients import Clients
 from consumer.errors import Unavailable
-from consumer.filters.pattern import Filter, Pattern
 from consumer.log import Logger
 from consumer.metrics import Metrics
 from consumer.processors.base import fingerprint
 from consumer.processors.build import BuildProcessor
 from consumer.record import Position, StreamRecord
 from consumer.settings.context import ShardContext
-from consumer.settings.model import Processor as ProcessorSettings
+from consumer.shard.assembly import Assembly
 from consumer.shard.bookkeeping import TICK_SECONDS, Bookkeeper, Books
-from consumer.shard.deadletter.letter import Origin
-from consumer.shard.deadletter.places import DeadLetterPlaces
-from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Settle
-from consumer.shard.path import DECODING, Decoded, RecordPath
+from consumer.shard.path import Decoded, RecordPath
 from consumer.shard.retry import Backoff
 from consumer.shard.trimmed import TrimCheck, is_rewound
 from consumer.shard.window import Window
@@ -139,7 +135,16 @@ class ShardDelivery:
             self._metrics.trimmed.labels(action).inc()
             self._log.error("data may be missing", shard=shard_id, action=action, message=message)
             self.is_parked = action == "park"
-        self._path = self._make_path(shard_id)
+        assembly = Assembly(
+            self._context,
+            self._clients,
+            self._metrics,
+            self.window,
+            self._log,
+            self._build,
+            is_stopping=lambda: self.is_stopping,
+        )
+        self._path = assembly.path(shard_id)
         rewound = is_rewound(row, position)
         fingerprints = {processor.name: fingerprint(processor) for processor in settings.processors}
         if row is not None and not rewound:
@@ -172,62 +177,6 @@ class ShardDelivery:
             self._path.stop()
         self.is_started = True
         self.window.wake()
-
-    def _make_path(self, shard_id: str) -> RecordPath:
-        settings = self._context.settings
-        origin = Origin(settings.application, settings.source.kinesis.stream, shard_id)
-        places = DeadLetterPlaces(origin, self._context.region, self._notice_failed)
-        by_name = {processor.name: processor for processor in settings.processors}
-        return RecordPath(
-            table=settings.source.kinesis.table,
-            processors=tuple(by_name),
-            lanes=lambda name, settle: self._make_lanes(by_name[name], settle, places),
-            dead_letters=places.of(settings.delivery),
-            window=self.window,
-            metrics=self._metrics,
-            uniform=random.random,
-            filters={name: Filter(map(Pattern, own.filters)) for name, own in by_name.items() if own.filters},
-        )
-
-    def _make_lanes(self, processor: ProcessorSettings, settle: Settle, places: DeadLetterPlaces) -> Lanes:
-        name, metrics = processor.name, self._metrics
-        delivery = self._context.settings.delivery_of(processor)
-        return Lanes(
-            name,
-            self._build(
-                processor,
-                self._context,
-                self._clients,
-                clock=time.time,
-                on_tie=metrics.version_ties.labels(name).inc,
-                is_stopping=lambda: self.is_stopping,
-            ),
-            LanePolicy(
-                lanes=delivery.parallelization_factor,
-                batch_size=delivery.batch_size,
-                coalesces=processor.keeps_state,
-                batching_window=delivery.maximum_batching_window,
-                maximum_retry_attempts=delivery.maximum_retry_attempts,
-                maximum_record_age=delivery.maximum_record_age,
-                bisects=delivery.bisect_batch_on_function_error,
-                pauses_on_rejected_run=delivery.on_rejected_run == "pause",
-            ),
-            places.of(delivery),
-            settle,
-            LaneTools(
-                clock=time.time,
-                uniform=random.random,
-                log=self._log,
-                on_retry=metrics.retries.labels(name).inc,
-                on_dead_letter=metrics.dead_letters.labels(name).inc,
-                on_dead_letter_failure=metrics.dead_letter_failures.labels(name).inc,
-                on_rejected_run=metrics.rejected_runs.labels(name).inc,
-            ),
-        )
-
-    def _notice_failed(self, processor: str | None, error: Unavailable) -> None:
-        self._metrics.dead_letter_notice_failures.labels(processor or DECODING).inc()
-        self._log.warning("nobody was told of a dead letter", processor=processor, error=str(error))
 
     async def _deliver(self, path: RecordPath) -> None:
         try:
