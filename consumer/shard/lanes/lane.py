@@ -94,7 +94,6 @@ class Lane:
         if self._recoveries != self._outage.recoveries:
             self._recoveries = self._outage.recoveries
             self._failures = 0
-            self._ask_at = 0.0
             self.backlog.wake_unavailable(now)
 
     async def _deliver(self, batch: Batch) -> None:

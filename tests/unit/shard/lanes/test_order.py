@@ -55,6 +55,22 @@ async def test_a_batch_holds_at_most_batch_size_records() -> None:
     assert [len(batch) for batch in bench.target.batches] == [3, 3, 2]
 
 
+async def test_a_lane_waits_for_its_batch_to_fill_from_when_something_came() -> None:
+    bench = Bench(apply_all, batch_size=3, batching_window=5.0)
+    async with bench.running([]):
+        await asyncio.sleep(100)
+        bench.lanes.give([(0, put("a", 1))])
+        await asyncio.sleep(3)
+        bench.lanes.give([(1, put("b", 1))])
+        await asyncio.sleep(1.9)
+        assert bench.batches == []
+        await asyncio.sleep(0.2)
+        assert bench.batches == ["a1 b1"]
+        bench.lanes.give([(2, put("a", 2)), (3, put("b", 2)), (4, put("c", 1))])
+        await asyncio.sleep(0.1)
+    assert bench.target.times == [105.0, pytest.approx(105.1)]
+
+
 async def test_what_is_stale_or_skipped_is_settled_as_such_at_once() -> None:
     async def process(_: Sequence[ChangeRecord]) -> list[Outcome]:
         return [STALE, SKIPPED, APPLIED]

@@ -1,17 +1,13 @@
-"""Rejections, outages and dead letters: what is tried again, what is waited for, what is buried."""
+"""Rejections and failures without a name: what is tried again, what is waited for, what is buried."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
-
-import pytest
 
 from consumer.errors import Rejected, Unavailable
 from consumer.processors.base import APPLIED, Outcome, failed
 from consumer.record import ChangeRecord
-from consumer.shard.lanes.outage import REJECTED_RUN
 from tests.support.changes import put
-from tests.unit.shard.lanes.bench import AWAY, BAD, OF_THE_STORE, PATIENCE_SECONDS, Bench, changes, reject
+from tests.unit.shard.lanes.bench import AWAY, BAD, PATIENCE_SECONDS, Bench, changes, reject
 from tests.unit.shard.rig import Letters
 
 
@@ -44,37 +40,6 @@ async def test_each_rejected_record_has_its_own_attempts() -> None:
     assert bench.settled[3] == "applied"
 
 
-@pytest.mark.parametrize("is_raised", [True, False])
-async def test_a_store_that_is_away_never_uses_up_attempts(*, is_raised: bool) -> None:
-    calls = 0
-
-    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
-        nonlocal calls
-        calls += 1
-        if calls > 100:
-            return [APPLIED] * len(records)
-        if is_raised:
-            raise AWAY
-        return [failed(AWAY)] * len(records)
-
-    bench = Bench(process)
-    await bench.deliver(changes(3))
-    assert set(bench.settled.values()) == {"applied"}
-    assert (bench.letters.kept, bench.counts["retry"]) == ([], 100)
-
-
-async def test_waits_grow_while_a_store_is_away_and_begin_anew_after_it_was_back() -> None:
-    away = iter([True, True, True, False, True, False])
-
-    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
-        return [failed(AWAY) if next(away) else APPLIED] * len(records)
-
-    bench = Bench(process, batch_size=1)
-    await bench.deliver([put("a", 1), put("a", 2)])
-    waits = [later - earlier for earlier, later in pairwise(bench.target.times)]
-    assert waits == pytest.approx([0.1, 0.2, 0.4, 0.0, 0.1])
-
-
 async def test_an_outage_between_rejections_does_not_count_and_a_rejection_within_an_outage_does() -> None:
     answers: Iterator[Rejected | Unavailable] = iter([BAD, AWAY, BAD, AWAY, AWAY, BAD, BAD, BAD, AWAY, BAD])
 
@@ -86,84 +51,22 @@ async def test_an_outage_between_rejections_does_not_count_and_a_rejection_withi
     assert [letter.attempts for letter in bench.letters.kept] == [6]
 
 
-async def test_while_a_store_is_away_one_record_asks_for_all_and_not_always_the_same() -> None:
-    tries = 0
+async def test_a_person_can_see_how_many_items_wait_and_what_for() -> None:
+    answers = {"a": failed(BAD), "b": failed(AWAY), "c": APPLIED}
 
     async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
-        nonlocal tries
-        tries += 1
-        return [failed(AWAY) if tries <= 5 else APPLIED] * len(records)
+        return [answers[record.item] for record in records]
 
-    bench = Bench(process)
-    await bench.deliver(changes(4))
-    asking = bench.target.batches[1:-1]
-    assert [len(batch) for batch in asking] == [1] * 5
-    assert len({batch[0] for batch in asking}) > 1
-    assert len(bench.target.batches[-1]) == 3
-
-
-async def test_a_lane_that_finds_the_store_back_wakes_the_others() -> None:
-    back_at = 300.0
-
-    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
-        is_back = asyncio.get_running_loop().time() >= back_at
-        return [APPLIED if is_back else failed(AWAY)] * len(records)
-
-    bench = Bench(process, lanes=8)
-    await bench.deliver(changes(20))
-    answered = [time for time in bench.target.times if time >= back_at]
-    assert len(answered) > 1
-    assert max(answered) == min(answered)
-
-
-async def test_items_that_fail_while_the_store_answers_others_are_no_outage() -> None:
-    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
-        if any(record.item == "a" for record in records):
-            await asyncio.sleep(1)
-        return [failed(AWAY) if record.item == "a" else APPLIED for record in records]
-
-    bench = Bench(process, lanes=64)
-    async with bench.running([put("a", 1)]):
-        for ordinal in range(1, 200):
-            bench.lanes.give([(ordinal, put(f"item-{ordinal}", 1))])
-            await asyncio.sleep(0.5)
-            assert bench.trouble.since is None
-    tried = [time for time, batch in zip(bench.target.times, bench.batches, strict=True) if "a1" in batch]
-    waits = [later - earlier - 1 for earlier, later in pairwise(tried)]
-    assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0])
-
-
-async def test_a_rejected_run_of_bad_records_ends_when_others_get_through() -> None:
-    bad = [f"bad-{number}" for number in range(3 * REJECTED_RUN)]
-
-    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
-        return [failed(OF_THE_STORE) if record.item in bad else APPLIED for record in records]
-
-    bench = Bench(process, lanes=4)
-    async with bench.running([put(item, 1) for item in bad]):
-        await asyncio.sleep(3_600)
-        assert bench.settled == {}
-        for ordinal in range(100, 2_000):
-            bench.lanes.give([(ordinal, put(f"good-{ordinal}", 1))])
-            await asyncio.sleep(1)
-    assert sorted(ordinal for ordinal, kind in bench.settled.items() if kind == "failed") == list(range(60))
-    assert len(bench.settled) == 60 + 1_900
-
-
-async def test_a_person_can_see_since_when_and_why_a_processor_waits_until_it_goes_on() -> None:
-    seen: list[tuple[float | None, str | None]] = []
-    tries = 0
-
-    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
-        nonlocal tries
-        tries += 1
-        seen.append((bench.trouble.since, bench.trouble.last_error))
-        return [failed(AWAY) if tries == 1 else APPLIED] * len(records)
-
-    bench = Bench(process)
-    await bench.deliver(changes(1))
-    assert seen == [(None, None), (1_000.0, "InternalServerError: the table is away")]
-    assert bench.trouble.since is None
+    bench = Bench(process, maximum_retry_attempts=-1)
+    async with bench.running([put("a", 1), put("a", 2), put("c", 1)]):
+        await asyncio.sleep(10)
+        assert bench.lanes.waiting() == (1, None)
+        bench.lanes.give([(3, put("b", 1)), (4, put("c", 2))])
+        await asyncio.sleep(10)
+        assert bench.lanes.waiting() == (2, "InternalServerError: the table is away")
+        answers.update(a=APPLIED, b=APPLIED)
+        await asyncio.sleep(60)
+        assert bench.lanes.waiting() == (0, None)
 
 
 async def test_a_batch_that_raises_is_halved_down_to_the_record_that_waits_and_is_never_buried() -> None:
