@@ -174,7 +174,7 @@ def test_the_stores_return_wakes_who_waited_for_it_and_nobody_else() -> None:
 
 
 def test_the_stores_return_does_not_wake_what_is_under_way() -> None:
-    shelf = Shelf("a1")
+    shelf = Shelf("a1", coalesces=True)
     shelf.take()
     shelf.put_back("a1", due=1.0)
     shelf.backlog.held["a"].error = AWAY

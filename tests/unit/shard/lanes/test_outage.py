@@ -60,6 +60,17 @@ def test_an_answer_without_an_outage_wakes_nobody() -> None:
     assert (known.outage.recoveries, known.told) == (0, 0)
 
 
+def test_it_is_known_how_often_the_store_answered_whatever_it_said() -> None:
+    known = Known()
+    known.outage.unavailable(AWAY)
+    known.reject(1, error=OF_THE_RECORD)
+    assert known.outage.answers == 0
+    known.reject(1)
+    assert known.outage.answers == 1
+    known.outage.answered()
+    assert known.outage.answers == 2
+
+
 def test_an_outage_is_told_from_its_first_failure_on_with_its_latest_error() -> None:
     known = Known()
     known.outage.unavailable(AWAY)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from consumer.processors.base import APPLIED, SKIPPED, Outcome, failed
+from consumer.processors.base import APPLIED, SKIPPED, STALE, Outcome, failed
 from consumer.record import ChangeRecord
 from consumer.shard.lanes.outage import REJECTED_RUN
 from tests.support.changes import put
@@ -114,6 +114,21 @@ async def test_items_that_fail_while_the_store_answers_others_are_no_outage() ->
     tried = [time for time, batch in zip(bench.target.times, bench.batches, strict=True) if "a1" in batch]
     waits = [later - earlier - 1 for earlier, later in pairwise(tried)]
     assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0])
+
+
+@pytest.mark.parametrize("answer", [APPLIED, STALE, failed(OF_THE_STORE)])
+async def test_a_store_that_answered_for_another_record_of_the_batch_is_not_away(answer: Outcome) -> None:
+    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
+        return [failed(AWAY) if record.item == "a" else answer for record in records]
+
+    bench = Bench(process)
+    async with bench.running(changes(2)):
+        assert bench.trouble.since is None
+        await asyncio.sleep(0.05)
+        assert (bench.trouble.since, bench.lanes.waiting()[1]) == (
+            None,
+            "InternalServerError: the table is away",
+        )
 
 
 async def test_a_lane_asks_a_store_that_is_away_by_its_own_back_off_however_many_items_wait() -> None:
