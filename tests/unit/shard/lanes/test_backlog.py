@@ -53,6 +53,16 @@ def test_an_item_that_is_woken_for_another_time_goes_by_the_last_one() -> None:
     assert (shelf.take(2.0), shelf.take(3.0)) == ("a1", None)
 
 
+def test_a_record_put_back_in_front_of_others_makes_its_item_wait_anew() -> None:
+    shelf = Shelf("a1 a2")
+    shelf.take()
+    shelf.put_back("a2", due=1.0)
+    shelf.backlog.hold(shelf.tickets("a1"))
+    assert shelf.take(1.0) is None
+    shelf.backlog.wake("a", 2.0)
+    assert shelf.take(2.0) == "a1"
+
+
 def test_items_whose_time_has_come_go_first_by_their_time_and_what_came_fills_the_batch() -> None:
     shelf = Shelf("a1 b1", batch_size=3)
     shelf.take()
