@@ -84,9 +84,9 @@ def draw(seed: int) -> History:
 
 
 def _writes(random: Random, *, is_crowded: bool, has_bad: bool) -> tuple[Write, ...]:
-    items = random.randint(20, 40) if is_crowded else random.randint(1, 5)
+    items = random.randint(20, 40) if is_crowded else random.choice([1, 1, 2, 3, 5])
     count = random.randint(40, 70) if is_crowded else random.randint(3, 30)
-    clocks = random.choice([[_US], [_MS], [_US, _MS]])
+    clocks = random.choice([[_US], [_MS], [_US, _MS], [_US, _MS]])
     gaps = random.choice(_GAPS)
     values: list[Value] = random.choice([["a", "b", None], ["a", "b", OUT, None], ["a", "b", "c", OUT]])
     micros, bad = 0, 0

@@ -44,6 +44,7 @@ class Tenure:
         self._is_drain_requested = False
         self._begun_after = self._given = 0
         self._marks: dict[str, int] = {}
+        self._asked_at = world.now
         self._messages: list[tuple[int, int]] = []
         self.process = Process(world, outfit, self._who, self._look_at_ending)
         self._path, self._window = self.process.path, self.process.window
@@ -64,7 +65,9 @@ class Tenure:
         """Drain, when all is done, and see that it stops."""
         self.process.stop()
         if self._delivering is not None and self._bookkeeper is not None:
-            await self._delivering
+            await asyncio.wait([self._delivering], timeout=_DRAIN_SECONDS)
+            if not self._delivering.done():
+                self._broken("goes on though it was stopped and all is done")
             await self._bookkeeper.write_positions()
         self.process.kill()
 
@@ -172,7 +175,11 @@ class Tenure:
         place = None if low is None else (low.sequence_number, low.sub_sequence_number)
         before = self._checkpointer.last
         ask = self._checkpointer.checkpoint_if_due if is_due_only else self._checkpointer.checkpoint
+        asked_before = self._asked_at
         verdict = ask(place)
+        is_early = self._world.now - asked_before < self._history.checkpoint_interval
+        if is_due_only and is_early and self._asked_at > asked_before:
+            self._broken(f"asked for a checkpoint at {asked_before} and again at {self._asked_at}")
         if verdict is Verdict.LOST:
             self._world.note(self._who, "finds its lease lost")
             self.process.stop()
@@ -181,6 +188,7 @@ class Tenure:
         return verdict is not Verdict.LATER
 
     def _ask_kcl(self, sequence_number: str | None, sub_sequence_number: int | None) -> str | None:
+        self._asked_at = self._world.now
         if sequence_number is None or sub_sequence_number is None:
             self._broken("ends the shard")
             return None

@@ -37,6 +37,8 @@ class Witness:
         self._running = 0
         self._ended: set[int] = set()
         self._settled: set[int] = set()
+        self._raised: Counter[tuple[int, ...]] = Counter()
+        self._given_up: set[int] = set()
         self._not_before: dict[int, float] = {}
         self._rejections: Counter[int] = Counter()
         self._store = StoreSeen(has_runs=course.policy.pauses_on_rejected_run)
@@ -91,18 +93,19 @@ class Witness:
         if self._is_stopping():
             self._broken("began to bury a record after it was stopped")
         number, policy, attempts = _number(letter.change), self._course.policy, letter.attempts
+        counted = self._rejections[number]
         if letter.record is not self._world.truth.records[number - 1]:
             self._broken(f"the letter of {number} holds another record")
         if letter.error.code == "RecordTooOld":
             if not self._is_too_old(letter.change):
                 self._broken(f"buried {number} as too old, which it isn't")
+            if policy.bisects and attempts != counted:
+                self._broken(f"buried {number} with {attempts} attempts, but it was rejected {counted} times")
             return
-        counted = self._rejections[number]
         if policy.maximum_retry_attempts < 0 or attempts != policy.maximum_retry_attempts + 1:
             self._broken(f"buried {number} after {attempts} attempts")
         # A batch that was kept together is counted as one: who leaves it begins anew.
-        most = attempts if policy.bisects else 2 * attempts - 1
-        if not attempts <= counted <= most:
+        if counted != attempts and (policy.bisects or counted < attempts):
             self._broken(f"buried {number} with {attempts} attempts, but it was rejected {counted} times")
 
     def kept_letter(self, letter: DeadLetter) -> None:
@@ -140,6 +143,8 @@ class Witness:
             self._broken(f"began {len(records)} records at once")
         if self._running >= policy.lanes:
             self._broken(f"began more than {policy.lanes} batches side by side")
+        if not self._given_up.isdisjoint(map(_number, records)):
+            self._broken("began a record of a batch that was to be buried as a whole")
         for record in records:
             if (
                 self._is_original(record)
@@ -159,7 +164,11 @@ class Witness:
             outcome = failed(error if isinstance(error, Rejected | Unavailable) else away)
             self._hear(records, [outcome] * len(records), answers)
         elif isinstance(error, Rejected) and not self._course.policy.bisects:
-            self._rejections.update(map(_number, records))
+            together = tuple(map(_number, records))
+            self._rejections.update(together)
+            self._raised[together] += 1
+            if self._course.policy.is_last(self._raised[together]):
+                self._given_up.update(together)
 
     def _hear(self, records: Sequence[ChangeRecord], outcomes: Sequence[Outcome], answers: int) -> None:
         """What comes behind an item's first failure in a batch was in vain, whatever its outcome says."""
