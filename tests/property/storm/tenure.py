@@ -42,6 +42,7 @@ class Tenure:
         self._who = f"tenure {number}"
         self._ending = ending
         self._is_drain_requested = False
+        self._is_finishing = False
         self._begun_after = self._given = 0
         self._marks: dict[str, int] = {}
         self._asked_at = world.now
@@ -63,6 +64,7 @@ class Tenure:
 
     async def finish(self) -> None:
         """Drain, when all is done, and see that it stops."""
+        self._is_finishing = True
         self.process.stop()
         if self._delivering is not None and self._bookkeeper is not None:
             await asyncio.wait([self._delivering], timeout=_DRAIN_SECONDS)
@@ -121,6 +123,8 @@ class Tenure:
         self._delivering = process.spawn(self._path.run())
         process.spawn(_write_positions(bookkeeper))
         await self._converse()
+        if self._is_finishing:
+            return
         if self._is_drain_requested:
             await self._drain(bookkeeper)
         else:
