@@ -61,11 +61,12 @@ class Bench:
         self.settled: dict[int, str] = {}
         self.counts: dict[str, int] = defaultdict(int)
         self.trouble = Trouble()
+        self.log = BytesIO()
         self._grew = asyncio.Event()
         tools = LaneTools(
             clock=lambda: EPOCH + asyncio.get_running_loop().time(),
             uniform=lambda: uniform,
-            log=open_log(BytesIO()),
+            log=open_log(self.log),
             on_retry=lambda: self._count("retry"),
             on_dead_letter=lambda: self._count("dead letter"),
             on_dead_letter_failure=lambda: self._count("dead letter failure"),

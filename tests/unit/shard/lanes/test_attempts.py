@@ -129,12 +129,13 @@ def reject_images(*values: str, error: Rejected = BAD) -> Process:
     return process
 
 
-async def test_of_changes_taken_as_one_that_are_rejected_only_the_bad_one_is_buried() -> None:
-    bench = Bench(reject_images("bad"), coalesces=True, maximum_retry_attempts=2)
+@pytest.mark.parametrize("attempts", [0, 2])
+async def test_of_changes_taken_as_one_that_are_rejected_only_the_bad_one_is_buried(attempts: int) -> None:
+    bench = Bench(reject_images("bad"), coalesces=True, maximum_retry_attempts=attempts)
     records = [put("a", 1, v="x"), put("a", 2, v="bad"), put("a", 3, v="y"), put("a", 4, v="z"), put("b", 1)]
     await bench.deliver(records)
-    assert bench.batches == ["a4 b1", "a1", "a2", "a2", "a2", "a3", "a4"]
-    assert bench.buried == {"a2": 3}
+    assert bench.batches == ["a4 b1", "a1", *["a2"] * (attempts + 1), "a3", "a4"]
+    assert bench.buried == {"a2": attempts + 1}
     assert bench.settled == {4: "applied", 0: "applied", 1: "failed", 2: "applied", 3: "applied"}
 
 

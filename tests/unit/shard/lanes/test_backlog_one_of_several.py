@@ -190,6 +190,7 @@ def test_a_store_that_comes_and_goes_wakes_an_item_once_until_it_is_settled() ->
         shelf.put_back("a1", due=30.0)
         shelf.backlog.held["a"].error = AWAY
         shelf.backlog.wake_unavailable(2.0)
+        assert shelf.backlog.held["a"].failures == (0 if is_woken else 1)
         assert (shelf.take(2.0) is not None) is is_woken
     assert shelf.take(30.0) == "a1"
     shelf.settle("a1", 30.0)

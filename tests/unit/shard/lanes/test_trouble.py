@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import pytest
 
 from consumer.errors import Rejected, Unavailable
 from consumer.processors.base import APPLIED, Outcome, failed
 from consumer.record import ChangeRecord
+from consumer.shard.deadletter.letter import DeadLetter
 from tests.support.changes import put
-from tests.unit.shard.lanes.bench import AWAY, BAD, PATIENCE_SECONDS, Bench, changes, reject
+from tests.unit.shard.lanes.bench import AWAY, BAD, PATIENCE_SECONDS, Bench, changes, raising, reject
 from tests.unit.shard.rig import Letters
 
 
@@ -96,6 +100,28 @@ async def test_a_dead_letter_that_cannot_be_written_holds_its_record_until_it_ca
     assert bench.settled == {0: "failed", 1: "applied"}
     assert [letter.record for letter in letters.kept] == [changes(2)[0].stream]
     assert (bench.counts["dead letter failure"], bench.counts["dead letter"]) == (7, 1)
+
+
+async def test_a_failure_without_a_name_is_in_the_log_with_its_place_and_its_cause() -> None:
+    bench = Bench(raising("a1", error=ZeroDivisionError("by a"), tries=1))
+    await bench.deliver([put("a", 1, sequence_number=4711)])
+    (line,) = [line for line in bench.log.getvalue().decode().splitlines() if "failed on a record" in line]
+    assert all(text in line for text in ('"view"', "4711", "ZeroDivisionError: by a", "Traceback"))
+
+
+async def test_waits_between_tries_of_a_burial_grow() -> None:
+    times: list[float] = []
+
+    class Full:
+        async def write(self, _: DeadLetter) -> None:
+            times.append(asyncio.get_running_loop().time())
+            raise Unavailable("the volume is full", code="DeadLetterFile")
+
+    bench = Bench(reject("a1"), dead_letters=Full(), maximum_retry_attempts=0)
+    async with bench.running(changes(1)):
+        await asyncio.sleep(100)
+    waits = [later - earlier for earlier, later in pairwise(times)]
+    assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0])
 
 
 async def test_a_dead_letter_that_cannot_be_written_shows_as_a_wait() -> None:
