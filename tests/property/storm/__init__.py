@@ -2,13 +2,17 @@
 
     history    what happens: writes, records, faults, how each tenure ends; a value, with its seed
     climate    draws a history from a seed
-    world      what stands around the shard processes: tables, stream, dead letters, the lease; it judges
-    stores     the way to the tables, with the history's faults and delays
+    truth      what a history makes true, whatever becomes of it
+    world      what stands around the shard processes: tables, stream, dead letters; it judges by them
+    lease      KCL's side, and our positions beside it
+    tenure     the daemon's messages to one shard process; checkpoints
+    process    one shard process: the real record path, lanes, frontier and window, until it is killed
+    stores     the way to the tables and dead letters, with the history's delays and faults
     receiver   a processor of events, which does what the history says
-    witness    stands before a processor and sees every batch
-    tenure     one shard process: the real record path, lanes, frontier, window, checkpointer and positions
+    witness    stands before a processor: sees every batch, what is settled and what is buried
+    outage     what a processor's outcomes tell of its store
     voyage     carries a history out and looks at the end
-    shrinking  drops what a failure does not need
+    report     what a person needs of a failure; shrinking drops what the failure does not need
 
-Time is virtual, and everything random comes from the seed. `python -m tests.property.storm` runs any number.
+Time is virtual, and all chance comes from the seed. `python -m tests.property.storm` draws any number.
 """

@@ -27,6 +27,8 @@ _MOST_BAD = 3
 
 _ONLY_EVENTS: tuple[tuple[EventName, ...] | None, ...] = (None, None, None, ("INSERT", "REMOVE"), ("MODIFY",))
 _MOST_FATES = 12
+"""Of a receiver: fewer than what lanes take for an outage."""
+
 _LAST_ITEM = 50
 _WIDE = 1_000
 
@@ -49,9 +51,10 @@ def draw(seed: int) -> History:
     writes = _writes(random, is_crowded=is_crowded, has_bad=not is_blockable)
     arrivals = _arrivals(random, writes, loses_images=not is_blockable)
     calm_at = max(arrivals[-1].at, 5.0) + random.choice([1.0, 10.0, 30.0])
-    # A run of rejected records ends with one that is not.
-    last = Write(int(calm_at * 1e6), _LAST_ITEM, "a", _US)
-    writes, arrivals = (*writes, last), (*arrivals, Arrival(calm_at + 1.0, len(writes)))
+    # A run of rejected records ends with one that is not, and that every filter lets through.
+    end = int(calm_at * 1e6)
+    arrivals = (*arrivals, *(Arrival(calm_at + 1.0, len(writes) + number) for number in range(2)))
+    writes = (*writes, Write(end, _LAST_ITEM, "a", _US), Write(end + 1_000, _LAST_ITEM, "b", _US))
     window_records = random.choice([3, 8, 20, _WIDE, _WIDE, _WIDE if is_crowded else 100])
     receivers = [
         _receiver(random, f"receiver-{number}", len(arrivals), _attempts(random, has_end=courses_have_end))
