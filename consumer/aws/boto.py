@@ -51,7 +51,10 @@ def boto_client(
 
 @contextmanager
 def errors_as_unavailable(what: str) -> Iterator[None]:
-    """What boto3 raises is raised as Unavailable, with the service's code: "<what>: <code>: <why>"."""
+    """What boto3 raises is raised as Unavailable, with the service's code: "<what>: <code>: <why>".
+
+    An answer that is not the service's makes botocore raise whatever its parser meets, of no common root.
+    """
     try:
         yield
     except ClientError as error:
@@ -60,6 +63,11 @@ def errors_as_unavailable(what: str) -> Iterator[None]:
         raise Unavailable(f"{what}: {code}: {said.get('Message') or 'no message'}", code=code) from error
     except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
         raise Unavailable(f"{what}: {error}", code=type(error).__name__) from error
+    except Unavailable as error:
+        raise Unavailable(f"{what}: {error}", code=error.code) from error
+    except Exception as error:
+        name = type(error).__name__
+        raise Unavailable(f"{what}: {name}: {error}", code=name) from error
 
 
 def default_region() -> str:

@@ -1,10 +1,12 @@
 """boto3 beside an event loop: clients made when they are first needed, calls in few threads."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Generic, TypeVar
+
+from consumer.errors import Unavailable
 
 T = TypeVar("T")
 
@@ -34,3 +36,16 @@ class Lazy(Generic[T]):
             if not self._made:
                 self._made.append(self._make())
             return self._made[0]
+
+
+def see_receipt(answer: Mapping[str, object], receipt: str) -> None:
+    """See that a service answered a write: boto3 takes any page of status 200, a proxy's say, for success.
+
+    Raises:
+        Unavailable: the answer lacks what the service gives for each write.
+    """
+    if not answer.get(receipt):
+        message = (
+            f"what answered is not the service: there is no {receipt} in the answer; look at the endpoint"
+        )
+        raise Unavailable(message, code="NoReceipt")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from consumer.aws.names import bucket_and_prefix
 from consumer.errors import Unavailable
-from consumer.shard.deadletter.blocking import Lazy, Threads
+from consumer.shard.deadletter.blocking import Lazy, Threads, see_receipt
 from consumer.shard.deadletter.letter import ClaimCheck, DeadLetter, Origin, encode, letter_id, to_document
 
 if TYPE_CHECKING:
@@ -45,13 +45,14 @@ class Bucket:
         uri = f"s3://{self._name}/{key}"
         try:
             with errors_as_unavailable(f"the dead letter {uri} can't be written"):
-                self._client().put_object(
+                answer = self._client().put_object(
                     Bucket=self._name,
                     Key=key,
                     Body=body,
                     ContentType="application/json",
                     ChecksumAlgorithm="CRC32",
                 )
+                see_receipt(answer, "ETag")
         except Unavailable as error:
             remedy = _REMEDIES.get(error.code, "it is tried again")
             remedy = remedy.format(bucket=self._name, prefix=self._prefix, setting=self._setting)

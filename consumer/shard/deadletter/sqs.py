@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from consumer.aws.names import DENIED, NO_SUCH_QUEUE
 from consumer.errors import Unavailable
-from consumer.shard.deadletter.blocking import Lazy, Threads
+from consumer.shard.deadletter.blocking import Lazy, Threads, see_receipt
 from consumer.shard.deadletter.letter import (
     DeadLetter,
     Origin,
@@ -82,7 +82,7 @@ class QueueDeadLetters:
         try:
             self._send(body, attributes, group=identifier, death=f"{identifier} {document['failedAt']}")
         except Unavailable as error:
-            if _TOO_LARGE.search(str(error)):  # somebody has lowered the limit: the next try reads it
+            if _TOO_LARGE.search(str(error)):  # somebody has lowered the limit
                 self._limit = None
                 self._refused.add(identifier)
             raise
@@ -97,6 +97,7 @@ class QueueDeadLetters:
         if size <= limit and identifier not in self._refused:
             return body
         if self._claim_check is None:
+            self._ask_for_the_limit_again(identifier)
             message = (
                 f"a dead letter of {size:,} bytes is larger than the queue {self._url} takes ({limit:,});"
                 " set delivery.on_failure.claim_check to a place in S3"
@@ -109,20 +110,28 @@ class QueueDeadLetters:
             body = encode(document)
             if message_size(body, attributes) <= limit:
                 return body
+        self._ask_for_the_limit_again(identifier)
         message = (
             f"the queue {self._url} takes {limit:,} bytes, and even a pointer to a letter in S3 is larger;"
             " raise its MaximumMessageSize"
         )
         raise Unavailable(message, code="QueueTooSmall")
 
+    def _ask_for_the_limit_again(self, identifier: str) -> None:
+        """Of a letter that has to wait: somebody may raise the queue's limit for it."""
+        self._limit = None
+        self._refused.discard(identifier)
+
     def _queue_limit(self) -> int:
-        if self._limit is None:
+        limit = self._limit  # another thread may forget it meanwhile
+        if limit is None:
             with self._telling("can't be asked for its MaximumMessageSize", "sqs:GetQueueAttributes"):
                 answer = self._client().get_queue_attributes(
                     QueueUrl=self._url, AttributeNames=["MaximumMessageSize"]
                 )
-            self._limit = int(answer["Attributes"]["MaximumMessageSize"])
-        return self._limit
+                see_receipt(answer, "Attributes")
+                limit = self._limit = int(answer["Attributes"]["MaximumMessageSize"])
+        return limit
 
     def _send(self, body: bytes, attributes: Mapping[str, str], *, group: str, death: str) -> None:
         values: dict[str, MessageAttributeValueTypeDef] = {
@@ -132,7 +141,7 @@ class QueueDeadLetters:
             if self._url.endswith(".fifo"):
                 # A record that dies again within five minutes is another death: the letter of the first may
                 # have been redriven since. 128 characters at most, which an id may exceed (SendMessage).
-                self._client().send_message(
+                answer = self._client().send_message(
                     QueueUrl=self._url,
                     MessageBody=body.decode(),
                     MessageAttributes=values,
@@ -140,9 +149,10 @@ class QueueDeadLetters:
                     MessageDeduplicationId=hashlib.sha256(death.encode()).hexdigest(),
                 )
             else:
-                self._client().send_message(
+                answer = self._client().send_message(
                     QueueUrl=self._url, MessageBody=body.decode(), MessageAttributes=values
                 )
+            see_receipt(answer, "MessageId")
 
     @contextmanager
     def _telling(self, trouble: str, permission: str) -> Iterator[None]:

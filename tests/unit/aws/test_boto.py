@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.parsers import ResponseParserError
 
 from consumer.aws.boto import (
     boto_client,
@@ -100,6 +101,18 @@ def test_a_boto3_client_is_for_the_region_asked_for() -> None:
             "EndpointConnectionError",
             'queue q: Could not connect to the endpoint URL: "http://127.0.0.1:1"',
             id="nobody answered",
+        ),
+        pytest.param(
+            ResponseParserError("invalid XML received"),
+            "ResponseParserError",
+            "queue q: ResponseParserError: invalid XML received",
+            id="a proxy answered",
+        ),
+        pytest.param(
+            AttributeError("'list' object has no attribute 'get'"),
+            "AttributeError",
+            "queue q: AttributeError: 'list' object has no attribute 'get'",
+            id="a proxy answered by a JSON list",
         ),
     ],
 )

@@ -80,8 +80,9 @@ def test_an_object_stands_below_the_prefix(uri: str, key: str) -> None:
     puts: list[dict[str, Any]] = []
 
     class S3:
-        def put_object(self, **put: object) -> None:
+        def put_object(self, **put: object) -> dict[str, str]:
             puts.append(put)
+            return {"ETag": "1"}
 
     client: Lazy[Any] = Lazy(S3)
 

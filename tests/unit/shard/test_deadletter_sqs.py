@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, cast
@@ -46,23 +47,33 @@ class Aws:
     looks: int = 0
     answers_lost: int = 0
     fails: dict[str, list[Exception]] = field(default_factory=dict)
+    strangers: set[str] = field(default_factory=set)
+    """Steps at which somebody else answers, with a page that says nothing of what was asked."""
 
     def get_queue_attributes(self, **_: object) -> Mapping[str, Mapping[str, str]]:
         self.looks += 1
         self._fail("look")
+        if "look" in self.strangers:
+            return {}
         return {"Attributes": {"MaximumMessageSize": str(self.limit)}}
 
-    def send_message(self, **message: object) -> None:
+    def send_message(self, **message: object) -> Mapping[str, str]:
         self._fail("send")
+        if "send" in self.strangers:
+            return {}
         self.sent.append(message)
         if self.answers_lost:
             self.answers_lost -= 1
             raise EndpointConnectionError(endpoint_url=URL)
+        return {"MessageId": str(len(self.sent))}
 
-    def put_object(self, **put: Any) -> None:  # noqa: ANN401 - boto3's arguments
+    def put_object(self, **put: Any) -> Mapping[str, str]:  # noqa: ANN401 - boto3's arguments
         self._fail("put")
+        if "put" in self.strangers:
+            return {}
         self.puts += 1
         self.objects[f"s3://{put['Bucket']}/{put['Key']}"] = put["Body"]
+        return {"ETag": str(self.puts)}
 
     def _fail(self, step: str) -> None:
         if self.fails.get(step):
@@ -160,6 +171,52 @@ async def test_the_queues_limit_is_read_once_and_again_when_a_message_is_refused
 
     assert aws.looks == 2
     assert from_document(aws.sent[-1]["MessageBody"].encode()).claim_check is not None
+
+
+@pytest.mark.parametrize("claim_check", [None, "s3://bucket/checks/"])
+async def test_a_letter_that_waits_for_a_larger_limit_is_sent_once_the_queue_has_it(
+    claim_check: str | None,
+) -> None:
+    aws = Aws(limit=300)
+    letters, letter = queue(aws, claim_check=claim_check), letter_of()
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await letters.write(letter)
+
+    aws.limit = 1_048_576
+    with suppress(Unavailable):
+        await letters.write(letter)
+    await letters.write(letter)
+
+    assert from_document(aws.sent[-1]["MessageBody"].encode()).record == letter.record
+
+
+async def test_a_letter_that_the_queue_itself_found_too_large_is_offered_again_where_it_can_only_wait() -> (
+    None
+):
+    aws = Aws(fails={"send": [TOO_LARGE]})
+    letters, letter = queue(aws, claim_check=None), letter_of()
+    for error in ("must be shorter", "claim_check"):
+        with pytest.raises(Unavailable, match=error):
+            await letters.write(letter)
+
+    await letters.write(letter)
+
+    assert from_document(aws.sent[-1]["MessageBody"].encode()).record == letter.record
+
+
+@pytest.mark.parametrize("step", ["look", "send", "put"])
+async def test_a_letter_is_not_kept_where_somebody_else_than_aws_answered(step: str) -> None:
+    aws = Aws(limit=1_024, strangers={step})
+    letters, letter = queue(aws), letter_of(b"x" * 1_000)
+
+    with pytest.raises(Unavailable, match="what answered is not the service") as raised:
+        await letters.write(letter)
+    assert raised.value.code == "NoReceipt"
+
+    aws.strangers.clear()
+    await letters.write(letter)
+    assert len(aws.sent) == len(aws.objects) == 1
 
 
 async def test_what_the_queue_finds_too_large_is_checked_in_whatever_we_counted() -> None:
