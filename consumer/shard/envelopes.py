@@ -14,6 +14,9 @@ _LONGEST_ABSENT = 4
 """An image that is not there is left out, `{}` or `null`; the shortest real one is longer."""
 
 _MICROSECOND = Granularity.MICROSECOND
+_YEAR_10000 = 253_402_300_800_000_000
+"""In microseconds. A row of a time that can't be would stay for ever: no change to come is newer."""
+
 _SECONDS_BELOW = 10**11
 _MILLISECONDS_BELOW = 10**14
 
@@ -50,7 +53,8 @@ def decode(record: StreamRecord) -> ChangeRecord:
     """The change that a stream record carries.
 
     Raises:
-        Undecodable: not JSON, not an envelope, keys missing or malformed, or an unknown clock.
+        Undecodable: not JSON, not an envelope, keys missing or malformed, an unknown clock, or a time that
+        can't be.
     """
     try:
         envelope = _DECODER.decode(record.data)
@@ -64,6 +68,11 @@ def decode(record: StreamRecord) -> ChangeRecord:
         granularity = _MICROSECOND
     else:
         created, granularity = _clock(created, change.precision)
+    if not 0 <= created < _YEAR_10000:
+        message = (
+            f"ApproximateCreationDateTime is {change.created}, which is before 1970 or after the year 9999"
+        )
+        raise Undecodable(message, code="UnknownTime")
     old_image, new_image, identity = change.old_image, change.new_image, envelope.user_identity
     return ChangeRecord(
         record,

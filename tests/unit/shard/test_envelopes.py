@@ -7,8 +7,10 @@ import pytest
 from consumer.attributes import decode_image
 from consumer.errors import Undecodable
 from consumer.record import ChangeRecord, Granularity
+from consumer.shard.deadletter.letter import DeadLetter, encode, from_document, to_document
 from consumer.shard.envelopes import decode
 from tests.support.changes import in_stream
+from tests.support.letters import NOW, ORIGIN
 
 EVENTS = Path(__file__).parents[2] / "events"
 DIGITS_38 = "12345678901234567890123456789012345678"
@@ -132,6 +134,25 @@ def test_bytes_that_are_no_change_record_are_undecodable(data: bytes) -> None:
     with pytest.raises(Undecodable) as undecodable:
         decoded(data)
     assert undecodable.value.code == "NotAnEnvelope"
+
+
+@pytest.mark.parametrize("precision", ["MICROSECOND", "MILLISECOND", None])
+@pytest.mark.parametrize("time", [-1, 253_402_300_800_000_000, 10**40])
+def test_a_time_that_no_clock_tells_is_undecodable_and_its_letter_can_be_written(
+    time: int, precision: str | None
+) -> None:
+    data = envelope({"id": {"S": "a"}}, ApproximateCreationDateTimePrecision=precision)
+    record = in_stream(data.replace(b"1714564800123456", str(time).encode()))
+    with pytest.raises(Undecodable, match=f"ApproximateCreationDateTime is {time}") as undecodable:
+        decode(record)
+    assert undecodable.value.code == "UnknownTime"
+    document = to_document(DeadLetter(None, record, undecodable.value, 1), ORIGIN, NOW)
+    assert from_document(encode(document)).record == record
+
+
+def test_the_last_microsecond_of_the_year_9999_is_a_time() -> None:
+    last = 253_402_300_799_999_999
+    assert decoded(envelope({"id": {"S": "a"}}, ApproximateCreationDateTime=last)).micros == last
 
 
 def test_a_change_without_keys_is_undecodable() -> None:
