@@ -41,7 +41,7 @@ async def test_a_store_that_is_away_never_uses_up_attempts(*, is_raised: bool) -
 
 
 async def test_waits_grow_while_a_store_is_away_and_begin_anew_after_it_was_back() -> None:
-    away = iter([True, True, True, False, True, False])
+    away = iter([True, True, True, False, True, True, True, False])
 
     async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
         return [failed(AWAY) if next(away) else APPLIED] * len(records)
@@ -49,7 +49,7 @@ async def test_waits_grow_while_a_store_is_away_and_begin_anew_after_it_was_back
     bench = Bench(process, batch_size=1)
     await bench.deliver([put("a", 1), put("a", 2)])
     waits = [later - earlier for earlier, later in pairwise(bench.target.times)]
-    assert waits == pytest.approx([0.1, 0.2, 0.4, 0.0, 0.1])
+    assert waits == pytest.approx([0.1, 0.2, 0.4, 0.0, 0.1, 0.2, 0.4])
 
 
 async def test_while_a_store_is_away_one_record_asks_for_all_and_not_always_the_same() -> None:
@@ -66,6 +66,17 @@ async def test_while_a_store_is_away_one_record_asks_for_all_and_not_always_the_
     assert [len(batch) for batch in asking] == [1] * 5
     assert len({batch[0] for batch in asking}) > 1
     assert len(bench.target.batches[-1]) == 3
+
+
+async def test_a_person_can_see_which_code_a_rejected_run_waits_for() -> None:
+    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
+        return [failed(OF_THE_STORE)] * len(records)
+
+    bench = Bench(process, maximum_retry_attempts=-1)
+    async with bench.running([put(f"item-{number}", 1) for number in range(REJECTED_RUN)]):
+        await asyncio.sleep(3_600)
+        assert bench.lanes.waiting() == (REJECTED_RUN, "42703: no such column")
+        assert bench.trouble.since == EPOCH
 
 
 async def test_a_lane_that_finds_the_store_back_wakes_the_others() -> None:
