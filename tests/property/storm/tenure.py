@@ -138,14 +138,17 @@ class Tenure:
             await asyncio.sleep(self._world.random.uniform(0.01, 0.5))
             self._hand_over()
             self._checkpoint()
-            while self._window.is_full and not self.process.is_stopping:
+            while self._window.is_full and not self._is_to_let_go():
                 await asyncio.sleep(_LOOK_UP_SECONDS)
                 self._checkpoint()
             everything = len(self._world.truth.records)
-            if self._given == everything and self._lease.checkpoint == (str(everything), 0):
-                self._say_over("finished")
             if self._is_drain_requested:
                 self.process.stop()
+            elif self._given == everything and self._lease.checkpoint == (str(everything), 0):
+                self._say_over("finished")
+
+    def _is_to_let_go(self) -> bool:
+        return self._is_drain_requested or self.process.is_stopping
 
     def _hand_over(self) -> None:
         """A message's records, into the window."""

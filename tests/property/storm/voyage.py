@@ -7,7 +7,7 @@ from tests.property.storm.lease import Lease
 from tests.property.storm.outfit import Outfit
 from tests.property.storm.tenure import Tenure
 from tests.property.storm.world import Note, World
-from tests.support.virtual_time import run_in_virtual_time
+from tests.support.virtual_time import StuckError, run_in_virtual_time
 
 _PATIENCE_SECONDS = 900.0
 """Once all faults are over, everything comes to its end in this time."""
@@ -16,11 +16,15 @@ _PATIENCE_SECONDS = 900.0
 def carry_out(history: History, outfit: Outfit) -> tuple[str | None, list[Note]]:
     """What broke the promise, None where nothing did; and the trace."""
 
-    async def main() -> tuple[str | None, list[Note]]:
-        world = World(history)
-        return await _watch(world, outfit), world.trace
+    trace: list[Note] = []
 
-    return run_in_virtual_time(main)
+    async def main() -> str | None:
+        return await _watch(World(history, trace), outfit)
+
+    try:
+        return run_in_virtual_time(main), trace
+    except StuckError as error:
+        return str(error), trace
 
 
 async def _watch(world: World, outfit: Outfit) -> str | None:
@@ -30,11 +34,13 @@ async def _watch(world: World, outfit: Outfit) -> str | None:
     await asyncio.wait([sailing, world.breach], timeout=limit, return_when=asyncio.FIRST_COMPLETED)
     if not sailing.done() and not world.breach.done():
         world.broken(f"not everything came to its end in {limit:.0f} s; KCL is at {lease.checkpoint}")
-    if not world.breach.done():
-        sailing.result()
-        return None
-    sailing.cancel()
-    return str(world.breach.exception())
+    if world.breach.done():
+        sailing.cancel()
+        return str(world.breach.exception())
+    if sailing.cancelled():
+        return "the last process was gone before it had drained"
+    sailing.result()
+    return None
 
 
 async def _sail(lease: Lease, world: World, outfit: Outfit) -> None:

@@ -39,11 +39,11 @@ class Note(NamedTuple):
 class World:
     """One history's."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, trace: list[Note]) -> None:
         self.history = history
         self.truth = Truth(history)
         self.random = Random(history.seed)
-        self.trace: list[Note] = []
+        self._trace = trace
         self.breach: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.view = Table("id")
         self.received: dict[str, set[int]] = defaultdict(set)
@@ -72,7 +72,7 @@ class World:
         return EPOCH + self.now
 
     def note(self, who: str, what: str, *details: object) -> None:
-        self.trace.append(Note(self.now, who, what, details))
+        self._trace.append(Note(self.now, who, what, details))
 
     def broken(self, sentence: str) -> None:
         """The promise is broken; nobody who is judged could keep the history from failing."""
