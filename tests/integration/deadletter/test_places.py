@@ -5,7 +5,8 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -32,9 +33,11 @@ def _environment(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxProcess) -> No
 class Place:
     """The place that `on_failure` names, as a shard process has it."""
 
-    def __init__(self, **on_failure: object) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, **on_failure: object) -> None:
         self.lost_notices: list[str] = []
-        places = DeadLetterPlaces(ORIGIN, "us-east-1", lambda _, error: self.lost_notices.append(str(error)))
+        places = DeadLetterPlaces(
+            ORIGIN, "us-east-1", lambda _, error: self.lost_notices.append(str(error)), clock
+        )
         self._place = places.of(Delivery(on_failure=OnFailure.model_validate(on_failure)))
 
     async def write(self, letter: DeadLetter) -> None:
@@ -113,14 +116,18 @@ async def test_a_limit_that_is_lowered_meanwhile_is_found_out(aws: Aws, prefix: 
     assert [letter.claim_check is None for letter in letters_in(aws, url)] == [True, False]
 
 
-async def test_a_fifo_queue_keeps_a_letter_that_is_written_twice_once(aws: Aws, prefix: str) -> None:
+async def test_a_fifo_queue_keeps_a_death_that_is_told_twice_once_and_another_of_the_same_record_too(
+    aws: Aws, prefix: str
+) -> None:
     url = create_queue(aws, f"{prefix}.fifo", FifoQueue="true")
-    place = Place(sqs=url)
+    times = iter([1.0, 1.0, 2.0, 2.0])
+    place = Place(sqs=url, clock=lambda: next(times))
 
-    for number in (1, 1, 2):
+    for number in (1, 1, 1, 2):
         await place.write(letter_of(number=number))
 
-    assert [letter.record and letter.record.sequence_number for letter in letters_in(aws, url)] == ["1", "2"]
+    numbers = [letter.record and letter.record.sequence_number for letter in letters_in(aws, url)]
+    assert numbers == ["1", "1", "2"]
 
 
 async def test_a_record_stands_in_the_bucket_under_its_place_in_the_stream_once(
