@@ -58,6 +58,17 @@ def merge(row: Version, change: Version) -> Version:
 HORIZON_MARGIN_SECONDS = 3600.0
 """Before the first tombstone can be gone: for clocks that differ, and for a write on its way meanwhile."""
 
+LATE_SECONDS = 86_400.0
+"""How long after an item's deletion the stream may be given an older change of it, a duplicate mostly.
+
+    older change    deletion, its tombstone written    the older change again        trimmed
+    ------|----------------------|-----------------------------|------------------------|--------> time
+                                 |<---- at most LATE_SECONDS ->|<------ retention ----->|
+                                 |<------------ the tombstone has to live ------------->|
+
+AWS says that records may come twice and out of order, and not how late; a day is a word of ours.
+"""
+
 SHORTEST_TOMBSTONE_SECONDS = 86_400.0
 """None was ever written to live shorter: no stream keeps its records for less than a day."""
 

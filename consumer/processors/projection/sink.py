@@ -23,6 +23,7 @@ from consumer.processors.base import APPLIED, STALE, Outcome
 from consumer.processors.gate import (
     DYNAMODB_EQUAL,
     DYNAMODB_NEWER,
+    LATE_SECONDS,
     Stamp,
     Verdict,
     dynamodb_equal_values,
@@ -114,7 +115,7 @@ class ProjectionSink:
             client: DynamoDB in the target's region.
             target: the read model's table.
             adopt: take over rows that carry no `_tidemark`.
-            tombstone_seconds: how long a tombstone is kept, from its writing on.
+            tombstone_seconds: how long a change is kept where it may come from; a tombstone outlives that.
             clock: Unix seconds.
         """
         self._client = client
@@ -128,7 +129,7 @@ class ProjectionSink:
 
     @property
     def tombstones_last(self) -> float | None:
-        """Seconds from a tombstone's writing on; None: the table has no TTL, so they stay."""
+        """Seconds from a tombstone's writing on, at least; None: the table has no TTL, so they stay."""
         return None if self._target.ttl_attribute is None else self._tombstone_seconds
 
     async def write(self, desired: Desired, version: Version) -> Stamp | Outcome:
@@ -203,7 +204,8 @@ class ProjectionSink:
             return {**desired.row, **mark}
         tombstone: Image = {**desired.key, **mark}
         if self._target.ttl_attribute is not None:
-            tombstone[self._target.ttl_attribute] = {"N": str(int(self._clock() + self._tombstone_seconds))}
+            expires = int(self._clock() + self._tombstone_seconds + LATE_SECONDS)
+            tombstone[self._target.ttl_attribute] = {"N": str(expires)}
         return tombstone
 
     def _stamp_of(self, row: Image) -> Stamp:
