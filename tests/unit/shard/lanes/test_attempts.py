@@ -139,6 +139,12 @@ async def test_of_changes_taken_as_one_that_are_rejected_only_the_bad_one_is_bur
     assert bench.settled == {4: "applied", 0: "applied", 1: "failed", 2: "applied", 3: "applied"}
 
 
+async def test_of_two_changes_taken_as_one_the_good_one_is_not_buried_for_the_other() -> None:
+    bench = Bench(reject_images("bad"), coalesces=True, maximum_retry_attempts=0)
+    await bench.deliver([put("a", 1, v="x"), put("a", 2, v="bad")])
+    assert bench.settled == {0: "applied", 1: "failed"}
+
+
 async def test_changes_taken_as_one_that_raise_without_a_name_are_tried_one_by_one() -> None:
     async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
         if any(record.between for record in records):
