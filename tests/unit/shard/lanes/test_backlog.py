@@ -84,6 +84,19 @@ def test_an_items_records_that_wait_do_not_exceed_the_batch_size() -> None:
     assert shelf.take() == "b1 a5"
 
 
+def test_several_items_records_that_wait_do_not_exceed_the_batch_size_together() -> None:
+    shelf = Shelf("a1 b1 a2 b2 a3 b3", batch_size=3)
+    assert [shelf.take(), shelf.take()] == ["a1 b1 a2", "b2 a3 b3"]
+    shelf.put_back("a1 a2 a3", due=0.0)
+    shelf.put_back("b1 b2 b3", due=0.0)
+    assert shelf.take() == "a1 b1"
+    shelf.settle("a1", 1.0)
+    shelf.settle("b1", 2.0)
+    assert [shelf.take(2.0), shelf.take(2.0)] == ["a2 a3 b2", None]
+    shelf.settle("b2", 2.0)
+    assert shelf.take(2.0) == "b3"
+
+
 def test_the_first_record_of_an_item_that_failed_is_tried_without_those_behind_it() -> None:
     shelf = Shelf("a1 a2 b1")
     shelf.take()
