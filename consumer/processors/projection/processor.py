@@ -79,7 +79,10 @@ class ProjectionProcessor:
                         return
                     outcomes[index] = await outcome_of(records[index])
 
-        await asyncio.gather(*(carry_out(chain) for chain in chains.values()))
+        # An error that nobody foresaw leaves no write behind that goes on while the record is tried again.
+        ends = await asyncio.gather(*(carry_out(chain) for chain in chains.values()), return_exceptions=True)
+        for error in filter(None, ends):
+            raise error
         return outcomes
 
     async def _outcome(self, change: ChangeRecord) -> Outcome:

@@ -12,7 +12,7 @@ from consumer.errors import Rejected, Unavailable
 from consumer.processors.base import APPLIED, SKIPPED, STALE
 from consumer.processors.projection.mapping import ProjectionMapping
 from consumer.processors.projection.processor import CONNECTIONS, ProjectionProcessor
-from consumer.processors.projection.sink import ProjectionSink, SourceReader
+from consumer.processors.projection.sink import DynamoDB, ProjectionSink, SourceReader
 from consumer.record import Granularity, Image
 from consumer.settings.context import TableFacts
 from consumer.settings.model import DynamoDBStore, DynamoDBTable, Projection
@@ -52,7 +52,7 @@ class World:
     def processor(
         self,
         *,
-        client: InMemoryDynamoDB | Away | None = None,
+        client: DynamoDB | None = None,
         adopt: bool = False,
         readable: bool = True,
         ttl_attribute: str | None = None,

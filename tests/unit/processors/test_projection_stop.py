@@ -1,7 +1,15 @@
 """A processor that is to stop ends the writes under way and begins no other."""
 
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import pytest
+
 from consumer.processors.base import APPLIED, HELD
 from consumer.processors.projection.processor import CONNECTIONS
+from consumer.processors.projection.sink import Answer
 from tests.support.changes import put
 from tests.unit.processors.test_projection_processor import World
 
@@ -15,3 +23,26 @@ async def test_of_a_long_batch_only_what_is_under_way_at_the_stop_is_carried_out
     assert len(outcomes) == 200
     assert outcomes.count(APPLIED) == len(world.dynamodb.calls)
     assert outcomes.count(HELD) == 200 - len(world.dynamodb.calls) > 100
+
+
+async def test_a_record_that_fails_for_no_known_reason_ends_the_batch_once_all_its_writes_have_ended() -> (
+    None
+):
+    world = World()
+    ended: list[str] = []
+
+    class Broken:
+        async def call(
+            self, operation: str, request: Mapping[str, Any] | bytes, *, expect: tuple[str, ...] = ()
+        ) -> Answer:
+            name = orjson.loads(request)["Item"]["id"]["S"] if isinstance(request, bytes) else ""
+            if name == "broken":
+                raise ZeroDivisionError
+            await asyncio.sleep(0)
+            answer = await world.dynamodb.call(operation, request, expect=expect)
+            ended.append(name)
+            return answer
+
+    with pytest.raises(ZeroDivisionError):
+        await world.processor(client=Broken()).process([put(name, 1) for name in ("broken", "a", "b")])
+    assert sorted(ended) == ["a", "b"]
