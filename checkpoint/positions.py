@@ -1,8 +1,9 @@
-"""Our own table: the application's first start, its processors, and how far each is in each shard.
+"""Our own table: the application's first start, source and processors, and how far each is in each shard.
 
 Table `<application>-positions`, hash key `key`:
 
     first-start          at
+    source               stream, table
     processors           fingerprints {name: text}
     shard/<shard id>     processors {name: {sequence_number, sub_sequence_number, fingerprint}}, caught_up_at,
                          retention_hours, checkpoint {sequence_number, sub_sequence_number}
@@ -20,6 +21,7 @@ from checkpoint.tables import Item, Pause, TableSchema, ensure_table, get_item, 
 SUFFIX = "-positions"
 
 _FIRST_START = "first-start"
+_SOURCE = "source"
 _PROCESSORS = "processors"
 _SHARD = "shard/"
 
@@ -94,6 +96,16 @@ class Positions:
         if answer.error is None:
             return at
         return int(answer.body["Item"]["at"]["N"])
+
+    async def read_source(self) -> tuple[str, str] | None:
+        """The stream and the table the application has run with; None before that was kept."""
+        item = await get_item(self._api, self._table, {"key": {"S": _SOURCE}})
+        return None if item is None else (item["stream"]["S"], item["table"]["S"])
+
+    async def write_source(self, stream: str, table: str) -> None:
+        """Keep where its changes come from, once it is accepted."""
+        item: Item = {"key": {"S": _SOURCE}, "stream": {"S": stream}, "table": {"S": table}}
+        await self._api.call("PutItem", {"TableName": self._table, "Item": item})
 
     async def read_processors(self) -> dict[str, str] | None:
         """The fingerprint of each processor the application has run with; None before it first did."""

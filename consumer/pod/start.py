@@ -40,7 +40,9 @@ async def prepare(
     positions = Positions(dynamodb, application)
     await positions.create()
     await create_tables(dynamodb, application)
-    await _accept_processors(settings, positions, running=has_begun(await read_leases(dynamodb, application)))
+    running = has_begun(await read_leases(dynamodb, application))
+    await _accept_source(settings, positions, running=running)
+    await _accept_processors(settings, positions, running=running)
     first_start_at = await positions.first_start(clock())
     start = start_position(settings, first_start_at)
     report = await seed(dynamodb, clients.client("kinesis", region), application, stream, start)
@@ -88,6 +90,20 @@ def start_position(settings: Settings, first_start_at: float) -> Start:
     if isinstance(start, datetime):
         return AtTimestamp(int(start.timestamp()))
     return AtTimestamp(int(first_start_at)) if start == "latest" else TrimHorizon()
+
+
+async def _accept_source(settings: Settings, positions: Positions, *, running: bool) -> None:
+    """Keep where the changes come from: what is settled of one source says nothing of another."""
+    source = settings.source.kinesis
+    known = await positions.read_source()
+    if running and known is not None and known != (source.stream, source.table):
+        raise SettingsError(
+            f"source.kinesis: application {settings.application!r} has run on table {known[1]!r} of stream"
+            f" {known[0]!r}, and what it has settled is not settled of table {source.table!r} of stream"
+            f" {source.stream!r}; give that an `application` of its own, or set these back"
+        )
+    if known != (source.stream, source.table):
+        await positions.write_source(source.stream, source.table)
 
 
 async def _accept_processors(settings: Settings, positions: Positions, *, running: bool) -> None:

@@ -28,6 +28,13 @@ async def test_pods_that_start_at_once_agree_on_the_first_start(positions: Posit
     assert len(set(answers)) == 1
 
 
+async def test_no_source_is_known_before_one_is_written(positions: Positions) -> None:
+    assert await positions.read_source() is None
+    await positions.write_source("changes", "orders")
+    assert await positions.read_source() == ("changes", "orders")
+    assert await positions.read_all() == []
+
+
 async def test_no_processors_are_known_before_some_are_written(positions: Positions) -> None:
     assert await positions.read_processors() is None
     await positions.write_processors({"order-view": "blue", "sales": "green"})

@@ -129,6 +129,38 @@ async def test_start_here_lets_a_new_processor_in(shop: Shop, starter: Starter) 
     assert set(known) == {"view", "other"}
 
 
+async def test_another_source_is_refused_once_something_is_settled_of_the_first(
+    shop: Shop, starter: Starter
+) -> None:
+    shop.make_all()
+    other = Shop(shop.aws, f"{shop.prefix}-2")
+    other.make_source()
+    elsewhere = {"kinesis": {"stream": other.stream, "table": other.orders}}
+
+    await starter.prepare(shop.settings(source=elsewhere))
+    await starter.prepare(shop.settings())
+    await starter.checkpoint(shop.prefix)
+    await starter.prepare(shop.settings())
+
+    with pytest.raises(SettingsError, match=rf"has run on table '{shop.orders}' .*`application` of its own"):
+        await starter.prepare(shop.settings(source=elsewhere))
+    await starter.prepare(shop.settings())
+
+
+async def test_an_application_that_ran_before_its_source_was_kept_goes_on(
+    shop: Shop, starter: Starter
+) -> None:
+    shop.make_all()
+    await starter.prepare(shop.settings())
+    await starter.checkpoint(shop.prefix)
+    shop.aws.dynamodb.delete_item(TableName=f"{shop.prefix}-positions", Key={"key": {"S": "source"}})
+
+    await starter.prepare(shop.settings())
+
+    positions = Positions(starter.clients.client("dynamodb", REGION), shop.prefix)
+    assert await positions.read_source() == (shop.stream, shop.orders)
+
+
 async def test_warnings_are_logged(shop: Shop, starter: Starter) -> None:
     shop.make_source()
     shop.make_table(shop.view)
