@@ -12,7 +12,6 @@ The lock is flock(2)'s: of the open file, so that it goes with the process that 
 the lock of the old file finds that the path leads elsewhere, and appends to the new one.
 """
 
-import asyncio
 import fcntl
 import os
 import stat
@@ -23,6 +22,7 @@ from io import FileIO
 from pathlib import Path
 
 from consumer.errors import Unavailable
+from consumer.shard.deadletter.blocking import Threads
 from consumer.shard.deadletter.letter import DeadLetter, Origin, encode, to_document
 
 _LOCK_SECONDS = 5.0
@@ -37,19 +37,19 @@ class FileDeadLetters:
         self._path = path.with_name(f"{path.stem}.{origin.shard_id}{path.suffix or '.jsonl'}")
         self._origin = origin
         self._clock = clock
-        self._lock = asyncio.Lock()
+        # Of its own: a volume that hangs must not keep host names and credentials from being looked up.
+        self._thread = Threads(1, "dead-letter-file")
 
     async def write(self, letter: DeadLetter) -> None:
         """Append one line and fsync it."""
         line = encode(to_document(letter, self._origin, self._clock())) + b"\n"
-        async with self._lock:
-            try:
-                await asyncio.to_thread(append, self._path, line)
-            except OSError as error:
-                message = (
-                    f"the dead letter file {self._path} can't be written: {error.strerror}; it is tried again"
-                )
-                raise Unavailable(message, code="DeadLetterFile") from error
+        try:
+            await self._thread.run(lambda: append(self._path, line))
+        except OSError as error:
+            message = (
+                f"the dead letter file {self._path} can't be written: {error.strerror}; it is tried again"
+            )
+            raise Unavailable(message, code="DeadLetterFile") from error
 
 
 def append(path: Path, line: bytes) -> None:

@@ -2,7 +2,9 @@ import asyncio
 import base64
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import orjson
 import pytest
@@ -155,3 +157,18 @@ async def test_a_letter_is_written_through_to_the_disk_with_the_name_of_its_file
     monkeypatch.setattr(os, "fsync", watched)
     await letters(path).write(letter())
     assert kinds == [False, True]
+
+
+class NoThreads(ThreadPoolExecutor):
+    """The loop's own, all taken."""
+
+    def submit(self, *_: object, **__: object) -> NoReturn:
+        raise AssertionError("what hangs here keeps host names and credentials from being looked up")
+
+
+async def test_a_file_takes_none_of_the_threads_that_look_up_host_names_and_credentials(path: Path) -> None:
+    asyncio.get_running_loop().set_default_executor(NoThreads())
+
+    await asyncio.gather(*(letters(path).write(letter(number)) for number in range(3)))
+
+    assert len(lines(path)) == 3
