@@ -21,6 +21,7 @@ _FOR_A_PERSON = (
         "NoCredentialsError",
         "NoSuchBucket",
         "OverLimit",  # 120,000 messages stay, and all of them are held
+        "ParamValidationError",  # botocore's own: no such name can be, as of a bucket with a colon
     }
 )
 """Codes of SQS and S3, and botocore's own, for what no waiting mends."""

@@ -206,3 +206,18 @@ def test_a_claim_check_that_does_not_hold_keeps_its_message(
 
     assert (ended.code, code in ended.text) == (1, True)
     assert (queue.visible(), stage.row("large")) == ([claim.message], None)
+
+
+@pytest.mark.parametrize("uri", ["file:///etc/passwd", "s3://", "s3://a bucket/of nobody"])
+def test_a_claim_check_that_points_nowhere_holds_up_no_other_letter(
+    queue: Queue, stage: Stage, claim: Claim, uri: str
+) -> None:
+    message = orjson.loads(claim.message)
+    message["recordAt"]["s3"] = uri
+    queue.send(orjson.dumps(message), stage.letter("a"))
+
+    ended = stage.redrive()
+
+    assert (ended.code, ended.lines[0]) == (1, "2 settled (2 applied), 1 stay")
+    assert "ClaimCheckRefused" in ended.text
+    assert queue.visible() == [orjson.dumps(message)]
