@@ -131,11 +131,16 @@ class QueueLetters:
                 QueueUrl=self._url,
                 Entries=[{"Id": str(at), "ReceiptHandle": self._held[key]} for at, key in enumerate(keys)],
             )
-        for entry in answer.get("Successful", []):
+        deleted, failures = answer.get("Successful", []), answer.get("Failed", [])
+        for entry in deleted:
             key = keys[int(entry["Id"])]
             self._removed.add(key)
             del self._held[key]
-        return self._lost(keys, answer.get("Failed", []))
+        lost = self._lost(keys, failures)
+        if len(deleted) + len(failures) < len(keys):  # boto3 takes any page of status 200 for an answer
+            message = f"what answered for the queue {self._url} does not say what became of each message"
+            raise Unavailable(message, code="NoReceipt")
+        return lost
 
     def _lost(self, keys: Sequence[str], failures: "Sequence[BatchResultErrorEntryTypeDef]") -> list[str]:
         lost: list[str] = []

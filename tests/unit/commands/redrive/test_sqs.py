@@ -108,6 +108,20 @@ async def test_a_message_that_comes_back_after_it_was_deleted_is_deleted_again()
     assert queue.deleted == ["a-1", "a-2"]
 
 
+async def test_a_message_is_not_taken_for_deleted_where_somebody_else_than_sqs_answered() -> None:
+    class Stranger(Queue):
+        def delete_message_batch(self, **_: object) -> dict[str, Any]:
+            return {}
+
+    queue = Stranger([[message("a")]])
+    letters = letters_of(queue)
+    found = await letters.take(50)
+    with pytest.raises(Unavailable, match="does not say what became of each message"):
+        await letters.remove(found)
+    await letters.close()
+    assert queue.hidden == [("a-1", 0)]
+
+
 async def test_what_stays_is_shown_again_at_the_end_in_batches_of_ten() -> None:
     keys = [f"m{number}" for number in range(25)]
     queue = Queue([[message(key) for key in keys[:10]], [message(key) for key in keys[10:20]], [], [], []])
