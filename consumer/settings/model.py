@@ -63,14 +63,19 @@ class Source(Model):
 
 QueueUrl = Annotated[
     str,
-    Field(pattern=r"^https?://[^\s]+/[A-Za-z0-9_-]{1,80}(\.fifo)?$", description="the URL of an SQS queue"),
+    Field(
+        pattern=r"^https?://[^\s]+/[A-Za-z0-9_-]{1,80}(\.fifo)?$",
+        description="the URL of an SQS queue, such as "
+        "`https://sqs.us-east-1.amazonaws.com/123456789012/letters`",
+    ),
 ]
 
 S3Uri = Annotated[
     str,
     Field(
         pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\s]*)?$",
-        description="a bucket and a prefix, such as `s3://bucket/prefix`",
+        description="a bucket (3 to 63 lower-case letters, digits, `.` or `-`) and a prefix, "
+        "such as `s3://bucket/prefix`",
     ),
 ]
 
@@ -78,7 +83,7 @@ TopicArn = Annotated[
     str,
     Field(
         pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$",
-        description="the ARN of an SNS topic",
+        description="the ARN of an SNS topic, such as `arn:aws:sns:us-east-1:123456789012:letters`",
     ),
 ]
 
@@ -128,6 +133,14 @@ class Delivery(Model):
     bisect_batch_on_function_error: bool = True
     on_rejected_run: Literal["pause", "dead_letter"] = "pause"
     on_failure: OnFailure | None = None
+
+    @field_validator("on_failure", mode="before")
+    @classmethod
+    def _is_not_empty(cls, given: object) -> object:
+        """An empty one would keep no dead letters, in silence."""
+        if given is None:
+            raise ValueError("is empty: name a place (`sqs`, `s3` or `file`), or take it out")
+        return given
 
 
 class Window(Model):
