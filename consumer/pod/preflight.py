@@ -6,13 +6,13 @@ DescribeKinesisStreamingDestination, GetItem.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
 from checkpoint.api import Api
 from consumer.errors import SettingsError
-from consumer.expressions import Expression
 from consumer.pod.letters import LetterClients, LetterFindings, look_at_letters
+from consumer.pod.targets import Findings, check_homes, check_target
 from consumer.settings.context import TableFacts
 from consumer.settings.model import Processor, Settings
 
@@ -50,12 +50,6 @@ class Inspection:
     warnings: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class _Findings:
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-
 async def inspect(
     settings: Settings, clients: Clients, region: str, letter_clients: LetterClients | None = None
 ) -> Inspection:
@@ -65,7 +59,7 @@ async def inspect(
         SettingsError: everything that is wrong, a line each: what, where, and what to do.
         Unavailable: AWS can't be asked now.
     """
-    findings = _Findings()
+    findings = Findings()
     source = settings.source.kinesis
     dynamodb = clients.client("dynamodb", region)
     retention, table, targets, letters = await asyncio.gather(
@@ -80,8 +74,8 @@ async def inspect(
         await _check_destination(dynamodb, settings, table, findings, readable=readable)
         for processor in settings.processors:
             if processor.name in targets:
-                _check_target(processor, table, targets[processor.name], findings)
-    _check_homes(targets, findings)
+                check_target(processor, table, targets[processor.name], findings)
+    check_homes(targets, findings)
     findings.problems += letters.problems
     if findings.problems or table is None or retention is None:
         raise SettingsError("\n".join(findings.problems))
@@ -96,7 +90,7 @@ async def inspect(
     )
 
 
-async def _retention_hours(kinesis: Api, stream: str, region: str, findings: _Findings) -> int | None:
+async def _retention_hours(kinesis: Api, stream: str, region: str, findings: Findings) -> int | None:
     where = f"source.kinesis.stream: stream {stream!r} in {region}"
     answer = await kinesis.call("DescribeStreamSummary", {"StreamName": stream}, expect=(_NOT_THERE, _DENIED))
     if answer.error == _NOT_THERE:
@@ -117,7 +111,7 @@ async def _retention_hours(kinesis: Api, stream: str, region: str, findings: _Fi
 
 
 async def _targets(
-    settings: Settings, clients: Clients, region: str, findings: _Findings
+    settings: Settings, clients: Clients, region: str, findings: Findings
 ) -> dict[str, TableFacts]:
     """The target tables that are there, by processor name."""
 
@@ -132,7 +126,7 @@ async def _targets(
 
 
 async def _table(
-    dynamodb: Api, name: str, region: str, setting: str, findings: _Findings
+    dynamodb: Api, name: str, region: str, setting: str, findings: Findings
 ) -> TableFacts | None:
     where = f"{setting}: table {name!r} in {region}"
     request = {"TableName": name}
@@ -184,7 +178,7 @@ async def _is_readable(dynamodb: Api, table: TableFacts) -> bool:
 
 
 async def _check_destination(
-    dynamodb: Api, settings: Settings, table: TableFacts, findings: _Findings, *, readable: bool
+    dynamodb: Api, settings: Settings, table: TableFacts, findings: Findings, *, readable: bool
 ) -> None:
     stream = settings.source.kinesis.stream
     where = f"source.kinesis: table {table.name!r} in {table.region}"
@@ -213,7 +207,7 @@ async def _check_destination(
         _judge_milliseconds(where, findings, readable=readable)
 
 
-def _judge_milliseconds(where: str, findings: _Findings, *, readable: bool) -> None:
+def _judge_milliseconds(where: str, findings: Findings, *, readable: bool) -> None:
     remedy = "set ApproximateCreationDateTimePrecision to MICROSECOND (update-kinesis-streaming-destination)"
     if readable:
         findings.warnings.append(
@@ -227,56 +221,7 @@ def _judge_milliseconds(where: str, findings: _Findings, *, readable: bool) -> N
         )
 
 
-def _check_target(processor: Processor, source: TableFacts, target: TableFacts, findings: _Findings) -> None:
-    where = f"processors.{processor.name}.projection"
-    if (target.name, target.region) == (source.name, source.region):
-        findings.problems.append(
-            f"{where}.store: table {target.name!r} is the source itself; name another table"
-        )
-        return
-    key = processor.projection.key
-    if set(key) != set(target.keys):
-        findings.problems.append(
-            f"{where}.key names {_list(key)}, but the key of table {target.name!r} is {_list(target.keys)};"
-            " name exactly these attributes"
-        )
-        return
-    for name, text in key.items():
-        _check_key_type(f"{where}.key.{name}", text, source, target.key_types[name], findings)
-    if target.ttl_attribute is None:
-        findings.warnings.append(
-            f"{where}.store: table {target.name!r} has no TTL, so that the tombstones of deleted items stay"
-            " for ever; enable TTL on an attribute that the rows don't use"
-        )
-
-
-def _check_homes(targets: Mapping[str, TableFacts], findings: _Findings) -> None:
-    """A table holds one row an item, and the gate lets each change in once: by whoever comes first."""
-    owners: dict[tuple[str, str], str] = {}
-    for name, target in targets.items():
-        owner = owners.setdefault((target.name, target.region), name)
-        if owner != name:
-            findings.problems.append(
-                f"processors.{name}.projection.store: processor {owner!r} writes to table {target.name!r}"
-                " already, and each would undo what the other did; name another table"
-            )
-
-
-def _check_key_type(where: str, text: str, source: TableFacts, target_type: str, findings: _Findings) -> None:
-    path = Expression(text).path
-    attribute = path[-1] if path else text
-    if attribute not in source.keys:
-        findings.problems.append(
-            f"{where}: `{text}` is no key attribute of table {source.name!r}; its key is {_list(source.keys)}"
-        )
-    elif source.key_types[attribute] != target_type:
-        findings.problems.append(
-            f"{where}: `{text}` is of type {source.key_types[attribute]} in table {source.name!r}, but the"
-            f" target's key attribute is of type {target_type}; make the target's the same"
-        )
-
-
-def _warn_of_grace(settings: Settings, findings: _Findings) -> None:
+def _warn_of_grace(settings: Settings, findings: Findings) -> None:
     kcl = settings.kcl
     if kcl.shutdown_grace <= kcl.failover_time:
         # Measured: KCL 3.1.3 ends a drain only failoverTimeMillis after the last shard let go.
@@ -284,7 +229,3 @@ def _warn_of_grace(settings: Settings, findings: _Findings) -> None:
             f"kcl.shutdown_grace ({kcl.shutdown_grace:g} s) is not longer than kcl.failover_time"
             f" ({kcl.failover_time:g} s): KCL needs more than that to end in order"
         )
-
-
-def _list(names: Mapping[str, object] | tuple[str, ...]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

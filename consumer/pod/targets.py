@@ -1,0 +1,90 @@
+"""What a processor's target must be like, held against the settings and the source. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from consumer.expressions import Expression
+from consumer.settings.context import TableFacts
+from consumer.settings.model import Processor
+
+
+@dataclass(slots=True)
+class Findings:
+    """What is wrong, and what works but not as well as it could; a sentence each."""
+
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def check_target(processor: Processor, source: TableFacts, target: TableFacts, findings: Findings) -> None:
+    """Its key is the source's, and its TTL is for tombstones alone."""
+    where = f"processors.{processor.name}.projection"
+    if (target.name, target.region) == (source.name, source.region):
+        findings.problems.append(
+            f"{where}.store: table {target.name!r} is the source itself; name another table"
+        )
+        return
+    key = processor.projection.key
+    if set(key) != set(target.keys):
+        findings.problems.append(
+            f"{where}.key names {_names(key)}, but the key of table {target.name!r} is {_names(target.keys)};"
+            " name exactly these attributes"
+        )
+        return
+    for name, text in key.items():
+        _check_key_type(f"{where}.key.{name}", text, source, target.key_types[name], findings)
+    _check_ttl(where, processor, source, target, findings)
+
+
+def _check_ttl(
+    where: str, processor: Processor, source: TableFacts, target: TableFacts, findings: Findings
+) -> None:
+    ttl, fields = target.ttl_attribute, processor.projection.fields
+    store = f"{where}.store: table {target.name!r}"
+    if ttl is None:
+        findings.warnings.append(
+            f"{store} has no TTL, so that the tombstones of deleted items stay for ever; enable TTL on an"
+            " attribute that the rows don't use"
+        )
+    elif ttl in target.keys:
+        findings.problems.append(
+            f"{store} expires rows by {ttl!r}, which is part of its key: a tombstone would be another row"
+            " than the one it stands for; enable TTL on another attribute"
+        )
+    elif ttl in (fields or ()) or (fields is None and ttl == source.ttl_attribute):
+        findings.warnings.append(
+            f"{store} expires rows by {ttl!r}, which the rows have of their items: DynamoDB deletes a row"
+            " once that time is over, whether or not its item is there; enable TTL on an attribute that the"
+            " rows don't use"
+        )
+
+
+def check_homes(targets: Mapping[str, TableFacts], findings: Findings) -> None:
+    """A table holds one row an item, and the gate lets each change in once: by whoever comes first."""
+    owners: dict[tuple[str, str], str] = {}
+    for name, target in targets.items():
+        owner = owners.setdefault((target.name, target.region), name)
+        if owner != name:
+            findings.problems.append(
+                f"processors.{name}.projection.store: processor {owner!r} writes to table {target.name!r}"
+                " already, and each would undo what the other did; name another table"
+            )
+
+
+def _check_key_type(where: str, text: str, source: TableFacts, target_type: str, findings: Findings) -> None:
+    path = Expression(text).path
+    attribute = path[-1] if path else text
+    if attribute not in source.keys:
+        findings.problems.append(
+            f"{where}: `{text}` is no key attribute of table {source.name!r}; its key is"
+            f" {_names(source.keys)}"
+        )
+    elif source.key_types[attribute] != target_type:
+        findings.problems.append(
+            f"{where}: `{text}` is of type {source.key_types[attribute]} in table {source.name!r}, but the"
+            f" target's key attribute is of type {target_type}; make the target's the same"
+        )
+
+
+def _names(names: Mapping[str, object] | tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

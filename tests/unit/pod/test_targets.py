@@ -1,0 +1,64 @@
+"""A read model's table whose TTL would take more than tombstones is told of before it does."""
+
+from typing import Any
+
+import pytest
+
+from consumer.pod.targets import Findings, check_target
+from consumer.settings.context import TableFacts
+from tests.unit.pod.conftest import make_settings
+
+ORDERS = TableFacts(
+    name="orders", region="us-east-1", partition_key="id", key_types={"id": "S"}, ttl_attribute="expiresAt"
+)
+VIEW = ORDERS.model_copy(update={"name": "view", "ttl_attribute": "tombstoneExpiresAt"})
+
+
+def findings_of(target: TableFacts, source: TableFacts = ORDERS, **projection: Any) -> Findings:  # noqa: ANN401 - what a YAML file may hold
+    document = {"store": {"dynamodb": {"table": "view"}}, "key": {"id": "keys.id"}, **projection}
+    settings = make_settings(processors=[{"name": "view", "projection": document}])
+    findings = Findings()
+    check_target(settings.processors[0], source, target, findings)
+    return findings
+
+
+@pytest.mark.parametrize("fields", [None, {"expiresAt": "new.expiresAt"}])
+def test_a_ttl_attribute_of_its_own_is_fine(fields: dict[str, str] | None) -> None:
+    assert findings_of(VIEW, fields=fields) == Findings()
+
+
+def test_a_table_without_ttl_is_warned_of_whatever_the_source_has() -> None:
+    without = {"ttl_attribute": None}
+    source = ORDERS.model_copy(update=without)
+    (warning,) = findings_of(VIEW.model_copy(update=without), source).warnings
+    assert "has no TTL" in warning
+
+
+@pytest.mark.parametrize(
+    ("ttl_attribute", "fields"),
+    [
+        pytest.param("expiresAt", None, id="the whole item, and the source's own TTL attribute"),
+        pytest.param("until", {"until": "new.validUntil"}, id="a field"),
+    ],
+)
+def test_a_ttl_attribute_that_the_rows_have_is_warned_of(
+    ttl_attribute: str, fields: dict[str, str] | None
+) -> None:
+    found = findings_of(VIEW.model_copy(update={"ttl_attribute": ttl_attribute}), fields=fields)
+    assert found.problems == []
+    (warning,) = found.warnings
+    assert f"expires rows by '{ttl_attribute}', which the rows have of their items" in warning
+
+
+def test_the_sources_ttl_attribute_is_fine_where_the_rows_leave_it_out() -> None:
+    target = VIEW.model_copy(update={"ttl_attribute": "expiresAt"})
+    assert findings_of(target, fields={"total": "new.total"}) == Findings()
+
+
+def test_a_ttl_attribute_that_is_part_of_the_key_is_refused() -> None:
+    numbered = {"sort_key": "number", "key_types": {"id": "S", "number": "N"}}
+    source, target = (table.model_copy(update=numbered) for table in (ORDERS, VIEW))
+    target = target.model_copy(update={"ttl_attribute": "number"})
+    found = findings_of(target, source, key={"id": "keys.id", "number": "keys.number"})
+    (problem,) = found.problems
+    assert "expires rows by 'number', which is part of its key" in problem
