@@ -46,13 +46,11 @@ class ProjectionProcessor:
     def tombstones_last(self) -> float | None:
         """Seconds for which a deletion is surely remembered; None: for ever.
 
-        Tombstones that were written before a retention was lengthened live shorter than those of today: where
-        the source can be read, that is cheaper than to rely on them.
+        Tombstones that were written before a retention was lengthened live shorter than those of today, and a
+        table without TTL may have had it once: where the source can be read, that is cheaper than to rely on
+        them.
         """
-        last = self._sink.tombstones_last
-        if last is None or not self._source.is_readable:
-            return last
-        return min(last, SHORTEST_TOMBSTONE_SECONDS)
+        return SHORTEST_TOMBSTONE_SECONDS if self._source.is_readable else self._sink.tombstones_last
 
     async def settle_by_source(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
         """Write what the source holds now at each change's version, through the same gate.

@@ -89,7 +89,8 @@ async def test_a_store_that_is_away_is_waited_for(world: World, operation: str) 
     [
         pytest.param("expires", 14, True, DAY, id="some tombstones may be from before it was lengthened"),
         pytest.param("expires", 14, False, 14 * DAY, id="nobody can look at the source"),
-        pytest.param(None, 14, True, None, id="they never expire"),
+        pytest.param(None, 14, True, DAY, id="TTL may have been on, and some tombstones be gone by it"),
+        pytest.param(None, 14, False, None, id="they don't expire, and nobody can look at the source"),
     ],
 )
 def test_a_projection_tells_how_long_it_surely_remembers_a_deletion(
