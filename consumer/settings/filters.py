@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from consumer.expressions import Expression
+from consumer.filters.json_text import parse
 from consumer.filters.mistakes import InvalidPatternError, Mistake
 from consumer.filters.pattern import Pattern, is_of_keys
 from consumer.settings.document import Path
@@ -20,7 +22,8 @@ def filter_doubts(settings: Settings) -> Iterator[tuple[Path, str]]:
     """Where a pattern of good settings says what is hardly meant, and why."""
     for index, processor in enumerate(settings.processors):
         for number, text in enumerate(processor.filters or ()):
-            for doubt in Pattern(text).doubts:
+            pattern = Pattern(text)
+            for doubt in (*pattern.doubts, *_matches_nothing(settings, processor, text, pattern)):
                 yield ("processors", index, "filters", number, *doubt.path), doubt.message
 
 
@@ -38,3 +41,22 @@ def _mistakes(processor: Processor, text: str) -> Iterator[Mistake]:
                 "Write a condition on the item as the processor's `when`"
             )
             yield Mistake(path, message)
+
+
+def _matches_nothing(
+    settings: Settings, processor: Processor, text: str, pattern: Pattern
+) -> Iterator[Mistake]:
+    """Fields of keys that no record of the source has, and another table's name."""
+    table, document = settings.source.kinesis.table, parse(text)
+    if isinstance(document, dict) and "tableName" in document:
+        of_table = Pattern({"tableName": document["tableName"]})
+        if not of_table.matches({"tableName": table}):
+            message = f"never matches: the processor is told of table {table!r} only"
+            yield Mistake(("tableName",), message)
+    paths = [Expression(key).path for key in processor.projection.key.values()]
+    names = sorted({path[-1] for path in paths if path})
+    there = {f"dynamodb.Keys.{name}.{kind}" for name in names for kind in ("S", "N", "B")}
+    for field, path in pattern.fields:
+        if is_of_keys(field) and field != "tableName" and field not in there:
+            written = " or ".join(f"`dynamodb.Keys.{name}.S`" for name in names)
+            yield Mistake(path, f"no record has this field; a key is written {written} (or `N`, `B`)")

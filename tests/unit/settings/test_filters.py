@@ -40,8 +40,8 @@ def problems(directory: Path, *filters: str) -> tuple[Problem, ...]:
     return caught.value.problems
 
 
-def keys(entry: str) -> str:
-    return f"dynamodb: {{ Keys: {{ n: {{ N: [{entry}] }} }} }}"
+def keys(entry: str, name: str = "n") -> str:
+    return f"dynamodb: {{ Keys: {{ {name}: {{ N: [{entry}] }} }} }}"
 
 
 @pytest.mark.parametrize(
@@ -174,16 +174,16 @@ def test_filters_are_part_of_what_the_target_holds(tmp_path: Path) -> None:
 
 
 def test_validate_shows_the_patterns_and_warns_of_a_number_that_never_matches(tmp_path: Path) -> None:
-    load(tmp_path, keys("100"))
+    load(tmp_path, keys("100", "orderId"))
 
     lines = list(validate(tmp_path / "tidemark.yaml", look_at_aws=False))
 
-    assert '    filter     {"dynamodb":{"Keys":{"n":{"N":[100]}}}}' in lines
+    assert '    filter     {"dynamodb":{"Keys":{"orderId":{"N":[100]}}}}' in lines
     assert lines[-1] == (
-        "warning: processors[0].filters[0].dynamodb.Keys.n.N[0]: 100 never matches: "
+        "warning: processors[0].filters[0].dynamodb.Keys.orderId.N[0]: 100 never matches: "
         'DynamoDB writes numbers as text; write "100", or {"numeric": ["=", 100]}'
     )
-    load(tmp_path, keys('"100"'), keys("{ numeric: ['=', 100] }"))
+    load(tmp_path, keys('"100"', "orderId"), keys("{ numeric: ['=', 100] }", "orderId"))
     assert not any("warning" in line for line in validate(tmp_path / "tidemark.yaml", look_at_aws=False))
 
 
@@ -192,3 +192,38 @@ def test_the_schema_takes_a_pattern_as_a_mapping_or_as_text() -> None:
 
     assert '"type": "object"' in json.dumps(schema)
     assert '"type": "string"' in json.dumps(schema)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "warned"),
+    [
+        ("dynamodb: { Keys: { orderID: { S: [A] } } }", "dynamodb.Keys.orderID.S: no record has this field"),
+        ("dynamodb: { Keys: { orderId: [A] } }", "a key is written `dynamodb.Keys.orderId.S` (or `N`, `B`)"),
+        ("dynamodb: { Keys: [{ exists: true }] }", "dynamodb.Keys: no record has this field"),
+        ("tableName: [order]", "tableName: never matches: the processor is told of table 'orders' only"),
+    ],
+)
+def test_validate_warns_of_a_filter_that_leaves_out_every_record(
+    tmp_path: Path, pattern: str, warned: str
+) -> None:
+    load(tmp_path, pattern)
+
+    (warning,) = [
+        line for line in validate(tmp_path / "tidemark.yaml", look_at_aws=False) if "warning" in line
+    ]
+
+    assert warning.startswith("warning: processors[0].filters[0].")
+    assert warned in warning
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "dynamodb: { Keys: { orderId: { S: [A] } } }",
+        "{ tableName: [{ prefix: ord }], dynamodb: { Keys: { orderId: { N: ['5'] } } } }",
+    ],
+)
+def test_validate_does_not_warn_of_a_filter_of_the_source_s_own_key(tmp_path: Path, pattern: str) -> None:
+    load(tmp_path, pattern)
+
+    assert not [line for line in validate(tmp_path / "tidemark.yaml", look_at_aws=False) if "warning" in line]
