@@ -55,6 +55,7 @@ class Redrive:
     async def run(self) -> Tally:
         """Put all letters through, or as many as the order says; what stops it stands in the tally."""
         try:
+            self.tally.hidden = await self._patience.keep_trying(self._source.hidden)
             while found := await self._next():
                 self.tally.taken += len(found)
                 await self._settle(found)

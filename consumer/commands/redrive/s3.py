@@ -37,6 +37,10 @@ class BucketLetters:
         """How many objects there are."""
         return await asyncio.to_thread(self._count)
 
+    async def hidden(self) -> int:
+        """None: an object is there for whoever reads it."""
+        return 0
+
     async def take(self, most: int) -> list[Found]:
         """The next objects."""
         while self._keys or self._listed_to is not None:

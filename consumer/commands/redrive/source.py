@@ -53,6 +53,10 @@ class LetterSource(Protocol):
         """
         ...
 
+    async def hidden(self) -> int:
+        """About how many letters somebody else holds, so that they can't be taken now; raises as `count`."""
+        ...
+
     async def take(self, most: int) -> list[Found]:
         """The next letters, at most so many, each only once; none: that was all."""
         ...

@@ -7,7 +7,7 @@ Developer Guide, "Amazon SQS visibility timeout": 12 hours for one receipt, 120,
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from consumer.commands.redrive.source import Found, asking
 from consumer.errors import SettingsError, Unavailable
@@ -54,13 +54,11 @@ class QueueLetters:
 
     async def count(self) -> int:
         """About how many messages can be received now."""
-        with asking(f"the queue {self._url} can't be looked at", _READ):
-            answer = await asyncio.to_thread(
-                self._client.get_queue_attributes,
-                QueueUrl=self._url,
-                AttributeNames=["ApproximateNumberOfMessages"],
-            )
-        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+        return await self._attribute("ApproximateNumberOfMessages")
+
+    async def hidden(self) -> int:
+        """About how many messages are held by other receivers, or were by one that has died."""
+        return await self._attribute("ApproximateNumberOfMessagesNotVisible")
 
     async def take(self, most: int) -> list[Found]:
         """The next messages."""
@@ -90,6 +88,15 @@ class QueueLetters:
             with suppress(Unavailable, SettingsError):
                 await self._hide(batch, 0)
         self._held.clear()
+
+    async def _attribute(
+        self, name: Literal["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    ) -> int:
+        with asking(f"the queue {self._url} can't be looked at", _READ):
+            answer = await asyncio.to_thread(
+                self._client.get_queue_attributes, QueueUrl=self._url, AttributeNames=[name]
+            )
+        return int(answer["Attributes"][name])
 
     async def _new_ones(self, messages: "Sequence[MessageTypeDef]") -> list[Found]:
         found: list[Found] = []

@@ -39,6 +39,7 @@ class Findings:
         if self.tally.reasons:
             yield f"{self.tally.stayed:,} would stay as they are:"
             yield from self.tally.why_they_stay()
+        yield from self.tally.what_is_hidden()
 
 
 def _of(group: Group) -> str:
@@ -78,6 +79,7 @@ class Survey:
         """Look at all letters, or as many as the order says."""
         tally = self.findings.tally
         try:
+            tally.hidden = await self._patience.keep_trying(self._source.hidden)
             while found := await self._next():
                 for entry in found:
                     await self._look_at(entry)

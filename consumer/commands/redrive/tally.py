@@ -28,6 +28,7 @@ class Tally:
         passed_over: of other processors than the one that was asked for.
         not_removed: settled, but still in their place.
         left_behind: claim checks' objects that could not be removed after their message.
+        hidden: held by somebody else when it began, about.
         cut_short: why it ended before the end, if it did.
     """
 
@@ -37,6 +38,7 @@ class Tally:
     passed_over: int = 0
     not_removed: int = 0
     left_behind: int = 0
+    hidden: int = 0
     cut_short: str | None = None
 
     def stay(self, processor: str | None, code: str, place: str, message: str) -> None:
@@ -82,6 +84,15 @@ class Tally:
             yield f"{self.not_removed:,} are settled but not removed: the next redrive finds them stale"
         if self.left_behind:
             yield f"{self.left_behind:,} objects of claim checks could not be removed; nothing points to them"
+        yield from self.what_is_hidden()
+
+    def what_is_hidden(self) -> Iterator[str]:
+        """What a queue did not show."""
+        if self.hidden:
+            yield (
+                f"about {self.hidden:,} more were hidden when it began: another redrive holds them, or one"
+                " that was killed did; they show themselves within five minutes of that, so redrive again then"
+            )
 
     def why_they_stay(self) -> Iterator[str]:
         """The reasons, those of the most letters first."""

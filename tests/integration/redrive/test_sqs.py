@@ -221,3 +221,13 @@ def test_a_claim_check_that_points_nowhere_holds_up_no_other_letter(
     assert (ended.code, ended.lines[0]) == (1, "2 settled (2 applied), 1 stay")
     assert "ClaimCheckRefused" in ended.text
     assert queue.visible() == [orjson.dumps(message)]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_messages_that_somebody_else_holds_are_told_of(queue: Queue, stage: Stage, *, dry_run: bool) -> None:
+    queue.send(stage.letter("a"))
+    stage.aws.sqs.receive_message(QueueUrl=queue.url, VisibilityTimeout=300)
+
+    ended = stage.redrive(dry_run=dry_run)
+
+    assert ended.lines[-1].startswith("about 1 more were hidden when it began")

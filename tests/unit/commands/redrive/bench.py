@@ -46,10 +46,14 @@ class Letters:
     removed: list[str] = field(default_factory=list)
     anew: set[str] = field(default_factory=set)
     is_closed: bool = False
+    held_by_others: int = 0
     _next: int = 0
 
     async def count(self) -> int:
         return len(self.texts)
+
+    async def hidden(self) -> int:
+        return self.held_by_others
 
     async def take(self, most: int) -> list[Found]:
         self.step()

@@ -301,3 +301,14 @@ async def test_a_processor_that_keeps_state_and_can_not_settle_by_the_source_is_
 ) -> None:
     with pytest.raises(TypeError, match="can't settle a change by the source"):
         assert Target("view", bench.events(), keeps_state=True).state
+
+
+async def test_letters_that_another_redrive_holds_are_told_of(bench: Bench) -> None:
+    letters = bench.letters([])
+    letters.held_by_others = 15
+
+    tally = await bench.redrive(letters, bench.state())
+
+    none, hidden = tally.summary()
+    assert none == "no letters"
+    assert hidden.startswith("about 15 more were hidden when it began: another redrive holds them")

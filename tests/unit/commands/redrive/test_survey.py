@@ -85,3 +85,14 @@ async def test_an_interrupt_is_told(bench: Bench) -> None:
 
     assert list(findings.summary()) == ["cut short: interrupted", "0 letters; nothing was changed"]
     assert letters.is_closed
+
+
+async def test_letters_that_a_redrive_holds_are_told_of(bench: Bench) -> None:
+    letters = bench.letters([])
+    letters.held_by_others = 1_500
+
+    findings = await survey(bench, letters, Order(TABLE))
+
+    none, hidden = findings.summary()
+    assert none == "0 letters; nothing was changed"
+    assert hidden.startswith("about 1,500 more were hidden when it began")
