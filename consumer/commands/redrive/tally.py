@@ -91,7 +91,7 @@ class Tally:
         if self.hidden:
             yield (
                 f"about {self.hidden:,} more were hidden when it began: another redrive holds them, or one"
-                " that was killed did; they show themselves within five minutes of that, so redrive again then"
+                " that was killed did; they come back within five minutes of that: redrive again then"
             )
 
     def why_they_stay(self) -> Iterator[str]:
