@@ -171,7 +171,11 @@ class ShardDelivery:
         self._spawn(self._bookkeeper.run())
         self._spawn(self._watch_lease(shard_id))
         self._log.info(
-            "the shard begins", shard=shard_id, position=position, parked=self.is_parked, replay=rewound
+            "the shard begins",
+            shard=shard_id,
+            position=None if position is None else position.sequence_number,
+            parked=self.is_parked,
+            replay=rewound,
         )
         if self.is_stopping:
             self._path.stop()

@@ -16,6 +16,7 @@ from consumer.errors import Unavailable
 from consumer.log import open_log
 from consumer.metrics import Metrics
 from consumer.processors.build import build_processor
+from consumer.record import Position
 from consumer.settings.context import ShardContext
 from consumer.shard import bookkeeping
 from consumer.shard.delivery import ShardDelivery
@@ -59,7 +60,7 @@ class EmptyAws:
 
 @asynccontextmanager
 async def delivery_of(
-    aws: EmptyAws, run_directory: Path, context: ShardContext | None = None
+    aws: EmptyAws, run_directory: Path, context: ShardContext | None = None, log: BytesIO | None = None
 ) -> AsyncIterator[ShardDelivery]:
     status_directory(run_directory).mkdir()
     delivery = ShardDelivery(
@@ -67,7 +68,7 @@ async def delivery_of(
         cast("Clients", aws),
         Metrics(CollectorRegistry()),
         run_directory,
-        open_log(BytesIO()),
+        open_log(log or BytesIO()),
         build_processor,
     )
     before = asyncio.all_tasks()
@@ -88,6 +89,17 @@ async def begun(delivery: ShardDelivery) -> None:
 def ticked_at(run_directory: Path) -> float | None:
     """When the shard process last wrote its status, Unix seconds."""
     return next((status.ticked_at for status in read_statuses(run_directory)), None)
+
+
+@pytest.mark.parametrize(("position", "logged"), [(Position("17", 0), '"17"'), (None, "null")])
+async def test_where_a_shard_begins_is_logged_by_its_sequence_number(
+    tmp_path: Path, position: Position | None, logged: str
+) -> None:
+    log = BytesIO()
+    async with asyncio.timeout(20), delivery_of(EmptyAws(), tmp_path, log=log) as delivery:
+        delivery.begin(SHARD, position)
+        await begun(delivery)
+    assert f'"position":{logged}'.encode() in log.getvalue()
 
 
 async def test_a_batch_that_can_t_be_taken_ends_the_process_instead_of_being_passed_over(
