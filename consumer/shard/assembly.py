@@ -11,8 +11,10 @@ from consumer.log import Logger
 from consumer.metrics import Metrics
 from consumer.processors.build import BuildProcessor
 from consumer.settings.context import ShardContext
+from consumer.settings.model import Delivery
 from consumer.settings.model import Processor as ProcessorSettings
-from consumer.shard.deadletter.letter import Origin
+from consumer.shard.deadletter.letter import DeadLetters, Origin
+from consumer.shard.deadletter.logged import LoggedDeadLetters
 from consumer.shard.deadletter.places import DeadLetterPlaces
 from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Settle
 from consumer.shard.path import DECODING, RecordPath
@@ -47,19 +49,25 @@ class Assembly:
         settings = self._context.settings
         origin = Origin(settings.application, settings.source.kinesis.stream, shard_id)
         places = DeadLetterPlaces(origin, self._context.region, self._notice_failed)
+
+        def logged(delivery: Delivery) -> DeadLetters:
+            return LoggedDeadLetters(places.of(delivery), origin, self._log)
+
         by_name = {processor.name: processor for processor in settings.processors}
         return RecordPath(
             table=settings.source.kinesis.table,
             processors=tuple(by_name),
-            lanes=lambda name, settle: self._lanes(by_name[name], settle, places),
-            dead_letters=places.of(settings.delivery),
+            lanes=lambda name, settle: self._lanes(
+                by_name[name], settle, logged(settings.delivery_of(by_name[name]))
+            ),
+            dead_letters=logged(settings.delivery),
             window=self._window,
             metrics=self._metrics,
             uniform=random.random,
             filters={name: Filter(map(Pattern, own.filters)) for name, own in by_name.items() if own.filters},
         )
 
-    def _lanes(self, processor: ProcessorSettings, settle: Settle, places: DeadLetterPlaces) -> Lanes:
+    def _lanes(self, processor: ProcessorSettings, settle: Settle, dead_letters: DeadLetters) -> Lanes:
         name, metrics = processor.name, self._metrics
         delivery = self._context.settings.delivery_of(processor)
         return Lanes(
@@ -82,7 +90,7 @@ class Assembly:
                 bisects=delivery.bisect_batch_on_function_error,
                 pauses_on_rejected_run=delivery.on_rejected_run == "pause",
             ),
-            places.of(delivery),
+            dead_letters,
             settle,
             LaneTools(
                 clock=time.time,

@@ -19,10 +19,14 @@ from consumer.commands.redrive.source import Found, LetterSource
 from consumer.commands.redrive.tally import Tally
 from consumer.errors import SettingsError, Unavailable
 from consumer.processors.base import Outcome
+from consumer.record import ChangeRecord
 from consumer.shard.deadletter.letter import ClaimCheck
 
 SETTLED = ("applied", "stale", "skipped", "filtered")
 """The outcomes that settle a letter; of several processors' it is told by the first here."""
+
+_LONGEST_KEY = 60
+"""Characters of a key that are shown."""
 
 
 class Redrive:
@@ -128,7 +132,7 @@ class Redrive:
 
     def _judge(self, letter: Letter, outcomes: Mapping[str, Outcome | None]) -> str | None:
         """The outcome that settles a letter; None: it stays, or was not got to."""
-        place = letter.found.place
+        place = f"{letter.found.place} ({_item(letter.change)})"
         for name, outcome in outcomes.items():
             if outcome is not None and outcome.kind not in SETTLED:
                 error = outcome.error
@@ -175,3 +179,9 @@ class Redrive:
                 await self._claim_checks.remove(check)
             except (Unavailable, SettingsError):
                 self.tally.left_behind += 1
+
+
+def _item(change: ChangeRecord) -> str:
+    """The item as a person knows it: `orderId A-7`."""
+    values = ((name, content) for name, value in change.keys.items() for content in value.values())
+    return ", ".join(f"{name} {content[:_LONGEST_KEY]}" for name, content in values)

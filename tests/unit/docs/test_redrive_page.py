@@ -37,7 +37,7 @@ def test_the_example_of_a_summary_is_what_is_printed() -> None:
         "the expression 'length(new.items)' fails on this record: In function length(), invalid type for"
         " value: None"
     )
-    tally.stay("order-view", "ExpressionFailed", FIRST, message)
+    tally.stay("order-view", "ExpressionFailed", f"{FIRST} (orderId A-7)", message)
 
     assert list(tally.summary()) == example("What it says")
 

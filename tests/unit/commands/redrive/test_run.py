@@ -52,7 +52,7 @@ async def test_a_letter_that_fails_again_stays_and_the_others_of_its_batch_go(be
     assert letters.removed == ["0", "2"]
     assert list(tally.summary()) == [
         "2 settled (2 applied), 1 stay",
-        "  view  ValidationException  1, the first of them: letter 1",
+        "  view  ValidationException  1, the first of them: letter 1 (id b)",
         "    the value is empty",
     ]
     assert tally.exit_code == 1
