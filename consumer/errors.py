@@ -27,8 +27,8 @@ class Rejected(TidemarkError):  # noqa: N818 - an outcome's name, as in the desi
     Attributes:
         code: short, stable name of the reason ("ValidationException", "KeyIsNull"): counted and put in the
         dead letter.
-        by_store: a store refused what the record holds, for another reason than its size. Many of these in a
-        row are the store's fault (a wrong schema) and no record's.
+        by_store: a store, or what stands in it, refused the record, for another reason than its size. Many of
+        these in a row are the store's fault (a wrong schema or table) and no record's.
     """
 
     def __init__(self, message: str, *, code: str, by_store: bool = False) -> None:

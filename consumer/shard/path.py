@@ -101,6 +101,9 @@ class RecordPath:
         for lanes in self.lanes:
             own = self._unsettled(lanes.name, tickets) if lanes.name in self._resume else tickets
             lanes.give(self._passing(lanes.name, own, events) if lanes.name in self._filters else own)
+        if self._window.is_full:
+            for lanes in self.lanes:
+                lanes.hurry()
         return True
 
     async def run(self) -> None:

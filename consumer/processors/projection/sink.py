@@ -219,7 +219,8 @@ class ProjectionSink:
                 f"the row in {self._target.name!r} was not written by Tidemark (its {RESERVED} is missing or "
                 "not ours); set `adopt: true` to take such rows over, or choose another table"
             )
-            raise Rejected(message, code="ForeignRow") from None
+            # One such row is a row; twenty in a row are somebody else's table.
+            raise Rejected(message, code="ForeignRow", by_store=True) from None
 
 
 class SourceState(Protocol):

@@ -59,6 +59,7 @@ class Backlog:
         self._coalesces = coalesces
         self._window = batching_window
         self._filling_since: float | None = None
+        self._is_hurried = False
         self._pieces: deque[_Piece] = deque()
         self._waiting = HeldItems()
         self.held = self._waiting.items
@@ -149,6 +150,10 @@ class Backlog:
         if self._filling_since is None:
             self._filling_since = now
 
+    def hurry(self) -> None:
+        """Let what is ready wait for no fuller batch."""
+        self._is_hurried = bool(self.ready)
+
     def _not_tried_before(self, batch: Batch, due: float) -> list[Ticket]:
         """The batch without the items that were held already: those are tried by themselves from now on."""
         fresh: list[Ticket] = []
@@ -198,13 +203,15 @@ class Backlog:
         ready = self.ready
         if not ready:
             return []
-        if len(ready) < limit and now < (self._filling_since or 0.0) + self._window:
+        ends = (self._filling_since or 0.0) + self._window
+        if len(ready) < limit and now < ends and not self._is_hurried:
             return []
         tickets: list[Ticket] = []
         while ready and len(tickets) < limit:
             count = min(len(ready), limit - len(tickets))
             tickets += self._waiting.free([ready.popleft() for _ in range(count)])
         self._filling_since = now if ready else None
+        self._is_hurried = self._is_hurried and bool(ready)
         return self._grouped(tickets)
 
     def _grouped(self, tickets: list[Ticket]) -> list[list[Ticket]]:

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from consumer.errors import Rejected, Unavailable
 from consumer.processors.base import Outcome, Processor, failed
+from consumer.record import ChangeRecord
 from consumer.shard.deadletter.letter import DeadLetter, DeadLetters
 from consumer.shard.lanes.backlog import Backlog, Batch, Verdict
 from consumer.shard.lanes.judgement import DONE, FROM_THE_STORE, Failure, judge
@@ -56,6 +57,11 @@ class Lane:
         """Records were put into `backlog.ready`."""
         if self._policy.batching_window:
             self.backlog.note_filling(self._clock())
+        self._news.set()
+
+    def hurry(self) -> None:
+        """Wait for no batch to fill: nothing more comes until something is settled."""
+        self.backlog.hurry()
         self._news.set()
 
     def stop(self) -> None:
@@ -195,8 +201,8 @@ class Lane:
         """Take what is older than the limit out of the batch, and what comes behind it of the same item."""
         limit, now = self._policy.maximum_record_age or 0.0, self._tools.clock()
         back: dict[str, list[Ticket]] = {}
-        groups: list[list[Ticket]] = []
-        for group in batch.groups:
+        kept: list[tuple[list[Ticket], ChangeRecord]] = []
+        for group, taken in zip(batch.groups, batch.changes, strict=True):
             ordinal, change = group[0]
             age = now - change.micros / 1e6
             if age > limit:
@@ -204,16 +210,16 @@ class Lane:
                 message = f"the change is {age:.0f} s old; maximum_record_age is {limit:.0f} s"
                 verdict = Verdict(Rejected(message, code="RecordTooOld"), held.attempts if held else 0)
                 self.backlog.condemn(ordinal, verdict)
-                back.setdefault(change.item, []).append(group[0])
+                back.setdefault(change.item, []).extend(group)
             elif change.item in back:
-                back[change.item].append(group[0])
+                back[change.item].extend(group)
             else:
-                groups.append(group)
+                kept.append((group, taken))
         for item, tickets in back.items():
             self.backlog.hold(tickets)
             self.backlog.wake(item, self._clock())
-        batch.groups = groups
-        batch.changes = [group[0][1] for group in groups]
+        batch.groups = [group for group, _ in kept]
+        batch.changes = [change for _, change in kept]
 
     async def _bury(self, ticket: Ticket, verdict: Verdict) -> None:
         """Write the dead letter, however long it takes; its item waits, and only it."""

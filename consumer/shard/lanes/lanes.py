@@ -45,6 +45,11 @@ class Lanes:
             if lane.backlog.ready:
                 lane.filled()
 
+    def hurry(self) -> None:
+        """Wait for no batch to fill: nothing more comes until something is settled."""
+        for lane in self._lanes:
+            lane.hurry()
+
     async def run(self) -> None:
         """Deliver until stopped; raises what no record and no store can be blamed for."""
         async with asyncio.TaskGroup() as group:

@@ -12,7 +12,7 @@ from tests.support.pages import ROOT, code, rows
 
 PAGE = ROOT / "docs" / "operate.md"
 SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "consumer").rglob("*.py"))
-REJECTED = re.compile(r"(?:Rejected|Undecodable)\((?:[^()]|\([^()]*\))*?code=\"(\w+)\"\s*\)")
+REJECTED = re.compile(r"(?:Rejected|Undecodable)\((?:[^()]|\([^()]*\))*?code=\"(\w+)\"")
 
 
 def metrics_there_are() -> dict[str, tuple[str, tuple[str, ...]]]:

@@ -204,7 +204,8 @@ async def test_a_row_somebody_else_wrote_is_refused(world: World, mark: dict[str
     world.view.put(foreign)
     (outcome,) = await world.processor().process([put("a", 5, v="1")])
     assert isinstance(outcome.error, Rejected)
-    assert (outcome.error.code, "adopt" in str(outcome.error)) == ("ForeignRow", True)
+    assert (outcome.error.code, outcome.error.by_store) == ("ForeignRow", True)
+    assert "adopt" in str(outcome.error)
     assert world.view.row(id="a") == foreign
 
 

@@ -77,13 +77,14 @@ def make_path(
     window: Window,
     dead_letters: Letters,
     filters: Mapping[str, Filter] | None = None,
+    policy: LanePolicy | None = None,
 ) -> RecordPath:
-    """A record path with one record a batch."""
+    """A record path, with one record a batch where the test does not say otherwise."""
 
     def make_lanes(name: str, settle: Settle) -> Lanes:
         tools = LaneTools(clock=lambda: 0.0, uniform=lambda: 0.0, log=open_log(BytesIO()))
-        policy = LanePolicy(lanes=LANES, batch_size=1)
-        return Lanes(name, processors[name], policy, dead_letters, settle, tools)
+        own = policy or LanePolicy(lanes=LANES, batch_size=1)
+        return Lanes(name, processors[name], own, dead_letters, settle, tools)
 
     return RecordPath(
         table=TABLE,
