@@ -168,6 +168,8 @@ def filter_(
     from consumer.commands.filter import filter_events, load_filter
 
     chosen = load_filter(pattern)
+    if sys.stdin is None or sys.stdout is None:
+        raise SettingsError("standard input or output is closed: events are read from the one to the other")
     are_events = filter_events(
         chosen, sys.stdin.buffer, sys.stdout.buffer, lambda text: typer.echo(text, err=True)
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from consumer.errors import SettingsError
+from consumer.errors import SettingsError, TidemarkError
 from consumer.filters import mistakes
 from consumer.filters.json_text import parse
 from consumer.filters.mistakes import InvalidPatternError, Json, Mistake
@@ -59,6 +59,9 @@ def filter_events(
     """Write the lines that match, byte for byte and each at once; whether all lines were events.
 
     A line that is no JSON object is told by its number and passed over; an empty one is just passed over.
+
+    Raises:
+        TidemarkError: a line that matches can't be written.
     """
     are_events = True
     for number, line in enumerate(lines, 1):
@@ -71,9 +74,18 @@ def filter_events(
             are_events = False
             continue
         if chosen.matches(event):
-            out.write(line)
-            out.flush()
+            _write(line, out)
     return are_events
+
+
+def _write(line: bytes, out: BinaryIO) -> None:
+    try:
+        out.write(line)
+        out.flush()
+    except BrokenPipeError:
+        raise  # whoever read has seen enough, as `head` has: the command line ends quietly
+    except OSError as error:
+        raise TidemarkError(f"standard output can't be written: {error.strerror}") from None
 
 
 def _from_json(file: Path) -> _Content:

@@ -1,6 +1,7 @@
 """`tidemark filter`, as a process: bytes in, the same bytes out."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,31 @@ def test_an_event_is_printed_before_the_next_one_is_there(pattern: Path) -> None
             assert read.get(timeout=60) == b'{"status":"PAID"}\n'
         finally:
             process.stdin.close()
+
+
+def test_output_that_cannot_be_written_is_told_in_a_sentence(pattern: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [*TIDEMARK, str(pattern)],
+            input=b'{"status":"PAID"}\n',
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=30,
+        )
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        b"standard output can't be written: No space left on device\n",
+    )
+
+
+def test_input_that_is_closed_is_told_in_a_sentence(pattern: Path) -> None:
+    command = shlex.join([*TIDEMARK, str(pattern)]) + " <&-"
+    ended = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False, timeout=30)
+    assert (ended.returncode, ended.stderr.splitlines()) == (
+        2,
+        [b"standard input or output is closed: events are read from the one to the other"],
+    )
 
 
 def test_it_ends_in_silence_when_nobody_reads_on(pattern: Path, tmp_path: Path) -> None:
