@@ -95,6 +95,10 @@ class ShardDelivery:
         """Deliver in the background."""
         self._loop.call_soon_threadsafe(self._accept, records, decoded, millis_behind_latest)
 
+    def hurry(self) -> None:
+        """Wait for no batch to fill."""
+        self._loop.call_soon_threadsafe(self._hurry)
+
     def stop(self, *, lease_lost: bool) -> None:
         """Begin nothing more."""
         self.is_lease_lost = self.is_lease_lost or lease_lost
@@ -199,6 +203,10 @@ class ShardDelivery:
                 self._books.heard(time.time(), millis_behind_latest, self._path.frontier.accepted)
         except Exception as error:  # noqa: BLE001 - the loop would only log it, and the batch be passed over
             self._fail(error)
+
+    def _hurry(self) -> None:
+        if self._path is not None:
+            self._path.hurry()
 
     def _stop(self) -> None:
         if self._bookkeeper is not None:

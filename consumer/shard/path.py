@@ -101,10 +101,12 @@ class RecordPath:
         for lanes in self.lanes:
             own = self._unsettled(lanes.name, tickets) if lanes.name in self._resume else tickets
             lanes.give(self._passing(lanes.name, own, events) if lanes.name in self._filters else own)
-        if self._window.is_full:
-            for lanes in self.lanes:
-                lanes.hurry()
         return True
+
+    def hurry(self) -> None:
+        """An answer is held, so that nothing more comes: no batch fills by waiting."""
+        for lanes in self.lanes:
+            lanes.hurry()
 
     async def run(self) -> None:
         """Deliver until stopped."""

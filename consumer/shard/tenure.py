@@ -70,6 +70,10 @@ class Delivery(Protocol):
         """Deliver in the background."""
         ...
 
+    def hurry(self) -> None:
+        """An answer is held, so that nothing more comes: wait for no batch to fill."""
+        ...
+
     def stop(self, *, lease_lost: bool) -> None:
         """Begin nothing more."""
         ...
@@ -187,6 +191,7 @@ class Tenure:
         """Keep the answer back until it is over, or until a drain or a lost lease makes us let go."""
         window = self._delivery.window
         window.is_awaited = True
+        self._delivery.hurry()
         while not (is_over() or self._delivery.is_stopping):
             if checkpoints:
                 self._checkpoint(self._checkpointer.checkpoint_if_due)

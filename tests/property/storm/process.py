@@ -55,6 +55,10 @@ class Process:
             },
         )
 
+    def hurry(self) -> None:
+        """Wait for no batch to fill."""
+        self.path.hurry()
+
     def stop(self) -> None:
         """Begin nothing more."""
         self.is_stopping = True

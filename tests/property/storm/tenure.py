@@ -138,6 +138,8 @@ class Tenure:
             await asyncio.sleep(self._world.random.uniform(0.01, 0.5))
             self._hand_over()
             self._checkpoint()
+            if self._window.is_full:
+                self.process.hurry()
             while self._window.is_full and not self._is_to_let_go():
                 await asyncio.sleep(_LOOK_UP_SECONDS)
                 self._checkpoint()

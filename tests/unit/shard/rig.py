@@ -130,6 +130,9 @@ class PathDelivery:
         self.heard.append(millis_behind_latest)
         self._loop.call_soon_threadsafe(self._path.accept, records, decoded)
 
+    def hurry(self) -> None:
+        self._loop.call_soon_threadsafe(self._path.hurry)
+
     def stop(self, *, lease_lost: bool) -> None:
         self.is_lease_lost = self.is_lease_lost or lease_lost
         self.is_stopping = True

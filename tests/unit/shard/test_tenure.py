@@ -15,6 +15,7 @@ from checkpoint.checkpointer import Checkpointer, CheckpointRefusedError
 from consumer.log import open_log
 from consumer.record import Position, StreamRecord
 from consumer.shard.kcl import Daemon
+from consumer.shard.lanes import LanePolicy
 from consumer.shard.tenure import Tenure
 from consumer.shard.window import Window
 from tests.support.changes import envelope, in_stream
@@ -64,11 +65,16 @@ def script() -> Iterator[ScriptedDaemon]:
 
 @asynccontextmanager
 async def tenure_of(
-    script: ScriptedDaemon, *, interval: float = 0.0, is_parked: bool = False
+    script: ScriptedDaemon,
+    *,
+    interval: float = 0.0,
+    is_parked: bool = False,
+    policy: LanePolicy | None = None,
 ) -> AsyncIterator[Shard]:
     window = Window(records=WINDOW_RECORDS, size=1_000_000)
     processor, letters = HeldProcessor(), Letters()
-    delivery = PathDelivery(make_path({"view": processor}, window, letters), window, is_parked=is_parked)
+    path = make_path({"view": processor}, window, letters, policy=policy)
+    delivery = PathDelivery(path, window, is_parked=is_parked)
     daemon = Daemon(script.child_input, script.child_output, window.wake_reader)
     checkpointer = Checkpointer(daemon.checkpoint, interval=interval, clock=time.monotonic)
     tenure = Tenure(
@@ -246,6 +252,23 @@ async def test_an_ended_shard_is_checkpointed_bare_once_all_of_it_is_settled(scr
         assert await shard.says(script.serve, "shardEnded") == [None]
         assert script.checkpoints == [(None, None)]
         assert (shard.delivery.accepted, shard.delivery.finished) == ([None], 1)
+
+
+@pytest.mark.parametrize("fills_the_window", [True, False])
+async def test_while_an_answer_is_held_no_lane_waits_for_its_batch_to_fill(
+    script: ScriptedDaemon,
+    fills_the_window: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    for_days = LanePolicy(lanes=8, batch_size=100, batching_window=300_000.0)
+    names = "abcd" if fills_the_window else "abc"
+    async with tenure_of(script, policy=for_days) as shard:
+        shard.processor.let_go()
+        await shard.begin()
+        await shard.says(script.exchange, process_records(records(*names)))
+        if not fills_the_window:
+            script.send(SHARD_ENDED)
+            await shard.says(script.serve, "shardEnded")
+        await settled(shard, len(names))
 
 
 async def test_the_end_of_a_shard_is_asked_for_until_kcl_takes_it(script: ScriptedDaemon) -> None:

@@ -1,4 +1,4 @@
-"""While the window is full nothing more comes, so that no batch fills by waiting."""
+"""While an answer is held nothing more comes, so that no batch fills by waiting."""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def accept(path: RecordPath, window: Window, message: Sequence[StreamRecord]) ->
 
 
 @pytest.mark.parametrize("first", [0, 1, 3])
-async def test_a_full_window_ends_the_wait_for_fuller_batches_in_every_lane(first: int) -> None:
+async def test_a_held_answer_ends_the_wait_for_fuller_batches_in_every_lane(first: int) -> None:
     window, view = Window(records=4, size=1_000_000), HeldProcessor()
     view.let_go()
     path = make_path({"view": view}, window, Letters(), policy=PATIENT)
@@ -38,11 +38,12 @@ async def test_a_full_window_ends_the_wait_for_fuller_batches_in_every_lane(firs
         await asyncio.sleep(10)
         assert path.frontier.settled == 0
         accept(path, window, records(range(first + 1, 5)))
+        path.hurry()
         await asyncio.sleep(1)
         assert path.frontier.settled == 4
         accept(path, window, records(range(5, 6)))
         await asyncio.sleep(299)
-        assert path.frontier.settled == 4, "the window has room again, and the batch waits"
+        assert path.frontier.settled == 4, "what comes later waits for its batch again"
         await asyncio.sleep(2)
         assert path.frontier.settled == 5
         path.stop()
