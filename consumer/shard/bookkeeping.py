@@ -34,7 +34,13 @@ class Books:
     """What is known of the shard beside its frontier. Times are Unix seconds."""
 
     def __init__(
-        self, shard_id: str, row: ShardPosition | None, *, parked: str | None, replay: bool = False
+        self,
+        shard_id: str,
+        row: ShardPosition | None,
+        *,
+        parked: str | None,
+        position: Position | None = None,
+        replay: bool = False,
     ) -> None:
         """Begin from the row that an earlier tenure left.
 
@@ -42,6 +48,7 @@ class Books:
             shard_id: the shard.
             row: what was written of it.
             parked: why the shard waits for a person.
+            position: where KCL begins, which a process that died may not have noted as accepted.
             replay: the lease was set back: what is read again is no longer all settled up to any time.
         """
         self.shard_id = shard_id
@@ -49,7 +56,7 @@ class Books:
         self.started_at = time.time()
         self.caught_up_at = row.caught_up_at if row and not replay else None
         self.marks = dict(row.processors) if row and not replay else {}
-        self.checkpoint: Place | None = row.checkpoint if row else None
+        self.checkpoint: Place | None = position or (row.checkpoint if row else None)
         self.checkpointed_at: float | None = None
         self.heard_at: float | None = None
         self.seconds_behind: float | None = None

@@ -160,7 +160,7 @@ class ShardDelivery:
                 }
             )
         parked = message if self.is_parked else None
-        self._books = Books(shard_id, row, parked=parked, replay=rewound)
+        self._books = Books(shard_id, row, parked=parked, position=position, replay=rewound)
         self._bookkeeper = Bookkeeper(
             self._context,
             self._path,

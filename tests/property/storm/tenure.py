@@ -109,7 +109,7 @@ class Tenure:
             }
             self._path.resume(marks)
             self._marks = {name: int(mark.sequence_number) for name, mark in marks.items()}
-        self._books = Books(SHARD, row, parked=None, replay=is_replay)
+        self._books = Books(SHARD, row, parked=None, position=position, replay=is_replay)
         self._bookkeeper = bookkeeper = Bookkeeper(
             outfit.context,
             self._path,

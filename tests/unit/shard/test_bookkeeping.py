@@ -3,12 +3,14 @@
 from io import BytesIO
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from checkpoint.positions import SUFFIX, Positions, ProcessorPosition, ShardPosition
 from consumer.log import open_log
 from consumer.metrics import Metrics
 from consumer.processors.base import fingerprint
+from consumer.record import Position
 from consumer.shard.bookkeeping import Bookkeeper, Books
 from consumer.shard.window import Window
 from tests.support.changes import in_stream
@@ -50,6 +52,17 @@ def test_a_time_told_by_a_clock_that_was_ahead_is_forgotten_at_the_next_one() ->
 def test_a_shard_that_is_replayed_is_caught_up_only_once_it_has_been_again() -> None:
     assert books(NOW, replay=True).caught_up_at is None
     assert books(NOW).caught_up_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("begins_at", "noted"), [("300", ("300", 0)), ("100", ("100", 0)), (None, ("200", 0))]
+)
+def test_a_shard_is_where_kcl_begins_whatever_a_process_that_died_had_noted(
+    begins_at: str | None, noted: tuple[str, int]
+) -> None:
+    row = ShardPosition("shardId-0", {}, None, ("200", 0))
+    position = None if begins_at is None else Position(begins_at)
+    assert Books("shardId-0", row, parked=None, position=position).checkpoint == noted
 
 
 async def written(before: ProcessorPosition, *settled: int, replay: bool = False) -> str:
