@@ -12,6 +12,8 @@ from consumer.pod.letters import try_files
 from consumer.pod.preflight import Clients, Inspection, inspect
 from consumer.processors.base import fingerprint
 from consumer.settings.context import Endpoint, ShardContext
+from consumer.settings.document import field_name
+from consumer.settings.filters import filter_doubts
 from consumer.settings.model import Settings
 
 
@@ -33,7 +35,8 @@ async def prepare(
     """
     try_files(settings)
     inspection = await inspect(settings, clients, region)
-    for warning in inspection.warnings:
+    doubts = (f"{field_name(path)}: {doubt}" for path, doubt in filter_doubts(settings))
+    for warning in (*doubts, *inspection.warnings):
         log.warning(warning)
     application, stream = settings.application, settings.source.kinesis.stream
     dynamodb = clients.client("dynamodb", region)

@@ -165,9 +165,10 @@ async def test_warnings_are_logged(shop: Shop, starter: Starter) -> None:
     shop.make_source()
     shop.make_table(shop.view)
 
-    await starter.prepare(shop.settings())
+    filtered = {**shop.processor("view"), "filters": [{"tableName": ["another"]}]}
+    await starter.prepare(shop.settings(processors=[filtered]))
 
-    warnings = [
-        line for line in map(json.loads, starter.logged.getvalue().splitlines()) if line["level"] == "warning"
-    ]
-    assert "has no TTL" in warnings[0]["event"]
+    lines = map(json.loads, starter.logged.getvalue().splitlines())
+    of_the_filter, of_the_table = [line["event"] for line in lines if line["level"] == "warning"]
+    assert of_the_filter.startswith("processors[0].filters[0]")
+    assert "has no TTL" in of_the_table
