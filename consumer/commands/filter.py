@@ -68,12 +68,12 @@ def filter_events(
         if not line.strip():
             continue
         try:
-            event = decode_event(line)
+            is_chosen = chosen.matches(decode_event(line))
         except ValueError as error:
             complain(f"line {number} is no event: {error}")
             are_events = False
             continue
-        if chosen.matches(event):
+        if is_chosen:
             _write(line, out)
     return are_events
 

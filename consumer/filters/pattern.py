@@ -49,8 +49,15 @@ class Filter:
         """Whether the item's keys and its table's name are all it looks at."""
 
     def matches(self, event: Mapping[str, object]) -> bool:
-        """Whether any pattern matches an event, as decoded JSON."""
-        return any(pattern.matches(event) for pattern in self._patterns)
+        """Whether any pattern matches an event, as decoded JSON.
+
+        Raises:
+            ValueError: it is nested too deeply, hundreds of levels; DynamoDB allows 32.
+        """
+        try:
+            return any(pattern.matches(event) for pattern in self._patterns)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
 
 
 def is_of_keys(name: str) -> bool:

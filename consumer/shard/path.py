@@ -198,4 +198,7 @@ def _passes(filter_: Filter, ordinal: int, change: ChangeRecord, events: dict[in
     if ordinal not in events:
         events[ordinal] = event_of(change)
     event = events[ordinal]
-    return event is None or filter_.matches(event)  # what can't be read is for the processor to say
+    try:
+        return event is None or filter_.matches(event)
+    except ValueError:
+        return True  # what can't be read is for the processor to say

@@ -15,10 +15,15 @@ class LoggedDeadLetters:
         self._waiting: set[str] = set()
 
     async def write(self, letter: DeadLetter) -> None:
-        """Keep the letter where it belongs; raises what that raises."""
+        """Keep the letter where it belongs.
+
+        Raises:
+            Unavailable: it is not kept, whatever the reason. One that nobody foresaw must not end the process,
+            with all leases of the pod behind it, each time the record comes again.
+        """
         identifier = letter_id(letter, self._origin)
         try:
-            await self._place.write(letter)
+            await self._write(letter)
         except Unavailable as error:
             if identifier not in self._waiting:
                 self._waiting.add(identifier)
@@ -26,3 +31,12 @@ class LoggedDeadLetters:
             raise
         self._waiting.discard(identifier)
         self._log.warning("a record went to the dead letter", letter=identifier, code=letter.error.code)
+
+    async def _write(self, letter: DeadLetter) -> None:
+        try:
+            await self._place.write(letter)
+        except Unavailable:
+            raise
+        except Exception as error:
+            self._log.exception("writing a dead letter failed", letter=letter_id(letter, self._origin))
+            raise Unavailable(str(error) or "no message", code=type(error).__name__) from error

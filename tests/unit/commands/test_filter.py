@@ -57,7 +57,15 @@ def test_what_matches_is_printed_byte_for_byte_and_in_order(
 
 
 @pytest.mark.parametrize(
-    "line", [b"nonsense", b'["PAID"]', b'{"status":"PAID"', b'{"status":"PAID","x":"\xff"}', b'{"n":NaN}']
+    "line",
+    [
+        b"nonsense",
+        b'["PAID"]',
+        b'{"status":"PAID"',
+        b'{"status":"PAID","x":"\xff"}',
+        b'{"n":NaN}',
+        b'{"status":' + b"[" * 900 + b"]" * 900 + b"}",
+    ],
 )
 def test_a_line_that_is_no_event_is_told_by_its_number_and_passed_over(pattern: Path, line: bytes) -> None:
     result = run(pattern, b'{"status":"PAID"}\n\n' + line + b'\n{"status":"PAID"}\n')

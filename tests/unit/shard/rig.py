@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from itertools import count
 
@@ -17,7 +18,7 @@ from consumer.processors.base import APPLIED, Outcome, Processor
 from consumer.record import ChangeRecord, Position, StreamRecord
 from consumer.shard.deadletter.letter import DeadLetter
 from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Settle
-from consumer.shard.path import Decoded, RecordPath
+from consumer.shard.path import Decoded, RecordPath, decode_all
 from consumer.shard.window import Window
 from tests.support.changes import TABLE
 
@@ -167,3 +168,38 @@ async def running(delivery: PathDelivery) -> AsyncIterator[None]:
             yield
         finally:
             delivery.stop(lease_lost=False)
+
+
+@dataclass(slots=True)
+class Way:
+    """A record path that delivers, with two processors."""
+
+    path: RecordPath
+    window: Window
+    view: HeldProcessor
+    audit: HeldProcessor
+
+    def accept(self, *records: StreamRecord) -> None:
+        self.window.admit(len(records), sum(len(record.data) for record in records))
+        self.path.accept(list(records), decode_all(records))
+
+    @property
+    def low(self) -> str | None:
+        low = self.path.frontier.low
+        return None if low is None else low.sequence_number
+
+
+@asynccontextmanager
+async def way(
+    letters: Letters | None = None, filters: Mapping[str, Filter] | None = None
+) -> AsyncIterator[Way]:
+    """A path in the background; its processors let everything go at the end."""
+    window = Window(records=1_000, size=1_000_000)
+    view, audit = HeldProcessor(), HeldProcessor()
+    path = make_path({"view": view, "audit": audit}, window, letters or Letters(), filters)
+    async with running(PathDelivery(path, window)):
+        try:
+            yield Way(path, window, view, audit)
+        finally:
+            view.let_go()
+            audit.let_go()

@@ -7,6 +7,7 @@ import pytest
 
 from consumer.errors import Unavailable
 from consumer.log import open_log
+from consumer.shard.deadletter.letter import DeadLetter
 from consumer.shard.deadletter.logged import LoggedDeadLetters
 from tests.support.letters import ORIGIN, letter_of
 from tests.unit.shard.rig import Letters
@@ -29,3 +30,15 @@ async def test_each_letter_is_told_once_it_is_kept_and_once_when_it_cannot_be() 
     ]
     assert b"Smith" not in written.getvalue()
     assert len(place.kept) == 1
+
+
+async def test_a_failure_that_nobody_foresaw_makes_the_record_wait_and_ends_no_process() -> None:
+    class Broken:
+        async def write(self, letter: DeadLetter) -> None:
+            raise ZeroDivisionError("by the place")
+
+    written = BytesIO()
+    with pytest.raises(Unavailable, match="by the place") as raised:
+        await LoggedDeadLetters(Broken(), ORIGIN, open_log(written)).write(letter_of())
+    assert raised.value.code == "ZeroDivisionError"
+    assert b"writing a dead letter failed" in written.getvalue()

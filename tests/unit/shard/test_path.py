@@ -1,15 +1,8 @@
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-
 from consumer.errors import Unavailable
-from consumer.processors.base import Processor
 from consumer.record import Position, StreamRecord
 from consumer.shard.deadletter.letter import DeadLetter
-from consumer.shard.path import RecordPath, decode_all
-from consumer.shard.window import Window
 from tests.support.changes import envelope, in_stream
-from tests.unit.shard.rig import HeldProcessor, Letters, PathDelivery, item, make_path, running, until
+from tests.unit.shard.rig import Letters, item, until, way
 
 
 def change(letter: str, number: int, table: str = "orders") -> StreamRecord:
@@ -34,41 +27,6 @@ class FullVolume(Letters):
         if not self.has_room:
             raise Unavailable("the volume is full", code="DeadLetterFile")
         await super().write(letter)
-
-
-@dataclass(slots=True)
-class Way:
-    """A record path that delivers, with two processors."""
-
-    path: RecordPath
-    window: Window
-    view: HeldProcessor
-    audit: HeldProcessor
-
-    def accept(self, *records: StreamRecord) -> None:
-        self.window.admit(len(records), sum(len(record.data) for record in records))
-        self.path.accept(list(records), decode_all(records))
-
-    @property
-    def low(self) -> str | None:
-        low = self.path.frontier.low
-        return None if low is None else low.sequence_number
-
-
-@asynccontextmanager
-async def way(letters: Letters | None = None) -> AsyncIterator[Way]:
-    window = Window(records=1_000, size=1_000_000)
-    processors: dict[str, Processor] = {
-        "view": (view := HeldProcessor()),
-        "audit": (audit := HeldProcessor()),
-    }
-    path = make_path(processors, window, letters or Letters())
-    async with running(PathDelivery(path, window)):
-        try:
-            yield Way(path, window, view, audit)
-        finally:
-            view.let_go()
-            audit.let_go()
 
 
 async def test_the_frontier_is_behind_the_slowest_processor_and_so_is_the_windows_room() -> None:

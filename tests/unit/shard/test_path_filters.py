@@ -1,22 +1,20 @@
 """The record path: what a processor's filter leaves out is settled at once."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import pytest
 
 from consumer.filters.pattern import Event, Filter, Pattern
 from consumer.filters.records import event_of
-from consumer.processors.base import Processor
 from consumer.record import ChangeRecord, Image, Position, StreamRecord
 from consumer.shard import path as record_path
-from consumer.shard.path import RecordPath, decode_all
-from consumer.shard.window import Window
 from tests.support.changes import envelope, in_stream
-from tests.unit.shard.rig import HeldProcessor, Letters, PathDelivery, item, make_path, running, until
+from tests.unit.shard import rig
+from tests.unit.shard.rig import Way, item, until
 
 A_OR_B = f'{{"dynamodb":{{"Keys":{{"id":{{"S":["{item("a")}","{item("b")}"]}}}}}}}}'
+PAID_OR_LISTED = '{"dynamodb":{"NewImage":{"status":{"$or":[{"S":["PAID"]},{"L":["PAID"]}]}}}}'
 PAID = '{"dynamodb":{"NewImage":{"status":{"S":["PAID"]}}}}'
 
 
@@ -32,38 +30,14 @@ def unreadable(letter: str, number: int) -> StreamRecord:
     return in_stream(record.data.replace(b'"Keys"', b'"SizeBytes":' + b"1" * 5_000 + b',"Keys"'), number)
 
 
-@dataclass(slots=True)
-class Way:
-    """A record path with two processors that apply at once."""
-
-    path: RecordPath
-    window: Window
-    view: HeldProcessor
-    audit: HeldProcessor
-
-    def accept(self, *records: StreamRecord) -> None:
-        self.window.admit(len(records), sum(len(record.data) for record in records))
-        self.path.accept(list(records), decode_all(records))
-
-    @property
-    def low(self) -> str | None:
-        low = self.path.frontier.low
-        return None if low is None else low.sequence_number
-
-
 @asynccontextmanager
 async def way(**filters: str) -> AsyncIterator[Way]:
-    window = Window(records=1_000, size=1_000_000)
-    processors: dict[str, Processor] = {
-        "view": (view := HeldProcessor()),
-        "audit": (audit := HeldProcessor()),
-    }
+    """With filters, and processors that apply at once."""
     compiled = {name: Filter([Pattern(text)]) for name, text in filters.items()}
-    path = make_path(processors, window, Letters(), compiled)
-    view.let_go()
-    audit.let_go()
-    async with running(PathDelivery(path, window)):
-        yield Way(path, window, view, audit)
+    async with rig.way(filters=compiled) as shard:
+        shard.view.let_go()
+        shard.audit.let_go()
+        yield shard
 
 
 def count_readings(monkeypatch: pytest.MonkeyPatch) -> list[ChangeRecord]:
@@ -115,9 +89,19 @@ async def test_a_record_is_read_once_for_all_filters(monkeypatch: pytest.MonkeyP
     assert len(read) == 2
 
 
-async def test_what_cannot_be_read_whole_is_never_filtered_out() -> None:
-    async with way(view=PAID) as shard:
-        shard.accept(unreadable("a", 1), change("c", 2))
+def nested(letter: str, number: int) -> StreamRecord:
+    """A change whose status is an array in an array, 900 times."""
+    record = change(letter, number)
+    deep = b'{"L":' + b"[" * 900 + b"]" * 900 + b"}"
+    return in_stream(record.data.replace(b'{"S":"NEW"}', deep), number)
+
+
+@pytest.mark.parametrize("odd", [unreadable, nested])
+async def test_what_cannot_be_read_whole_is_never_filtered_out(
+    odd: Callable[[str, int], StreamRecord],
+) -> None:
+    async with way(view=PAID_OR_LISTED) as shard:
+        shard.accept(odd("a", 1), change("c", 2))
         await until(lambda: shard.low == "2")
 
         assert [record.item for record in shard.view.applied] == [item("a")]
