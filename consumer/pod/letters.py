@@ -4,10 +4,10 @@ AWS API references used: SQS GetQueueAttributes; S3 HeadBucket; SNS GetTopicAttr
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from consumer.aws.boto import boto_client, errors_as_unavailable
 from consumer.aws.names import DENIED, NO_SUCH_QUEUE, bucket_and_prefix, region_of_queue, region_of_topic
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_sns import SNSClient
     from types_boto3_sqs import SQSClient
+
+T = TypeVar("T")
 
 _DAY_SECONDS = 86_400
 _LONGEST_RETENTION_SECONDS = 14 * _DAY_SECONDS
@@ -112,21 +114,20 @@ def _places(settings: Settings) -> Iterator[tuple[str, OnFailure]]:
 def _look_at_queue(
     where: str, on_failure: OnFailure, url: str, sqs: "SQSClient", found: LetterFindings
 ) -> None:
-    try:
-        with errors_as_unavailable(f"{where}: queue {url}"):
-            attributes = sqs.get_queue_attributes(
-                QueueUrl=url, AttributeNames=["MaximumMessageSize", "MessageRetentionPeriod"]
-            )["Attributes"]
-    except Unavailable as error:
-        if error.code in NO_SUCH_QUEUE:
-            found.problems.append(f"{where}: there is no queue {url}; create it, or correct the URL")
-        elif error.code in DENIED:
-            found.problems.append(
-                f"{where}: not allowed to look at {url}; allow sqs:GetQueueAttributes on it"
-            )
-        else:
-            raise
+    answer = _asked(
+        f"{where}: queue {url}",
+        lambda: sqs.get_queue_attributes(
+            QueueUrl=url, AttributeNames=["MaximumMessageSize", "MessageRetentionPeriod"]
+        ),
+        {
+            NO_SUCH_QUEUE: f"{where}: there is no queue {url}; create it, or correct the URL",
+            DENIED: f"{where}: not allowed to look at {url}; allow sqs:GetQueueAttributes on it",
+        },
+        found,
+    )
+    if answer is None:
         return
+    attributes = answer["Attributes"]
     limit, retention = int(attributes["MaximumMessageSize"]), int(attributes["MessageRetentionPeriod"])
     found.told.append(f"queue {url}, keeps letters {_time(retention)}, takes {limit:,} bytes a message")
     found.retention_seconds = max(found.retention_seconds, retention)
@@ -145,38 +146,42 @@ def _look_at_queue(
 
 
 def _look_at_bucket(where: str, bucket: str, s3: "S3Client", found: LetterFindings) -> None:
-    try:
-        with errors_as_unavailable(f"{where}: bucket {bucket!r}"):
-            s3.head_bucket(Bucket=bucket)
-    except Unavailable as error:
-        if error.code in _NO_SUCH_BUCKET:
-            found.problems.append(f"{where}: there is no bucket {bucket!r}; create it, or correct the name")
-        elif error.code in DENIED:
-            found.problems.append(
-                f"{where}: not allowed to look at bucket {bucket!r}; allow s3:ListBucket on it, or correct"
-                " the name: it may be somebody else's"
-            )
-        else:
-            raise
-        return
-    found.told.append(f"bucket {bucket}, is there")
+    problems = {
+        _NO_SUCH_BUCKET: f"{where}: there is no bucket {bucket!r}; create it, or correct the name",
+        DENIED: f"{where}: not allowed to look at bucket {bucket!r}; allow s3:ListBucket on it, or correct"
+        " the name: it may be somebody else's",
+    }
+    answer = _asked(f"{where}: bucket {bucket!r}", lambda: s3.head_bucket(Bucket=bucket), problems, found)
+    if answer is not None:
+        found.told.append(f"bucket {bucket}, is there")
 
 
 def _look_at_topic(where: str, arn: str, sns: "SNSClient", found: LetterFindings) -> None:
+    problems = {
+        _NO_SUCH_TOPIC: f"{where}: there is no topic {arn}; create it, or correct the ARN",
+        DENIED: f"{where}: not allowed to look at {arn}; allow sns:GetTopicAttributes on it",
+    }
+    answer = _asked(f"{where}: topic {arn}", lambda: sns.get_topic_attributes(TopicArn=arn), problems, found)
+    if answer is not None:
+        found.told.append(f"topic {arn}, is there")
+
+
+def _asked(
+    what: str, call: Callable[[], T], problems: Mapping[frozenset[str], str], found: LetterFindings
+) -> T | None:
+    """What AWS answers; None where it answers with a code that a person has to put right.
+
+    `problems`: by these codes, what to tell. Raises Unavailable with every other.
+    """
     try:
-        with errors_as_unavailable(f"{where}: topic {arn}"):
-            sns.get_topic_attributes(TopicArn=arn)
+        with errors_as_unavailable(what):
+            return call()
     except Unavailable as error:
-        if error.code in _NO_SUCH_TOPIC:
-            found.problems.append(f"{where}: there is no topic {arn}; create it, or correct the ARN")
-        elif error.code in DENIED:
-            found.problems.append(
-                f"{where}: not allowed to look at {arn}; allow sns:GetTopicAttributes on it"
-            )
-        else:
+        told = [problem for codes, problem in problems.items() if error.code in codes]
+        if not told:
             raise
-        return
-    found.told.append(f"topic {arn}, is there")
+        found.problems += told
+        return None
 
 
 def _time(seconds: int) -> str:

@@ -18,8 +18,8 @@ class LoggedDeadLetters:
         """Keep the letter where it belongs.
 
         Raises:
-            Unavailable: it is not kept, whatever the reason. One that nobody foresaw must not end the process,
-            with all leases of the pod behind it, each time the record comes again.
+            Unavailable: it is not kept, whatever the reason. One that nobody foresaw must not end the
+            process, with all leases of the pod behind it, each time the record comes again.
         """
         identifier = letter_id(letter, self._origin)
         try:
