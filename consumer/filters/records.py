@@ -3,7 +3,9 @@
 An image that is `{}` or null is not there, as everywhere.
 """
 
-from consumer.filters.pattern import Event, decode_event
+from collections.abc import Callable
+
+from consumer.filters.pattern import Event, Filter, decode_event
 from consumer.record import ChangeRecord
 
 _IMAGES = ("NewImage", "OldImage")
@@ -26,3 +28,19 @@ def event_of(change: ChangeRecord) -> Event | None:
             if not body.get(name, True):
                 del body[name]
     return event
+
+
+def passes(
+    filter_: Filter, change: ChangeRecord, read: Callable[[ChangeRecord], Event | None] = event_of
+) -> bool:
+    """Whether a filter lets a change through; what can't be read is for the processor to say.
+
+    `read`: the whole record, if the filter looks at more than keys; None where it can't be read.
+    """
+    if filter_.is_of_keys:
+        return filter_.matches(event_of_keys(change))
+    event = read(change)
+    try:
+        return event is None or filter_.matches(event)
+    except ValueError:
+        return True

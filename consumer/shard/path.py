@@ -4,13 +4,14 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from types import MappingProxyType
 
 from checkpoint.frontier import Frontier
 from consumer.errors import Unavailable, Undecodable
 from consumer.filters.pattern import Event, Filter
-from consumer.filters.records import event_of, event_of_keys
+from consumer.filters.records import event_of, passes
 from consumer.metrics import Metrics, observe_counted
 from consumer.processors.base import Outcome
 from consumer.record import ChangeRecord, Position, StreamRecord
@@ -134,7 +135,11 @@ class RecordPath:
     def _passing(self, name: str, tickets: list[Ticket], events: dict[int, Event | None]) -> list[Ticket]:
         """What the processor's filter lets through; the rest is settled at once."""
         filter_ = self._filters[name]
-        passing = [ticket for ticket in tickets if _passes(filter_, *ticket, events)]
+        passing = [
+            (ordinal, change)
+            for ordinal, change in tickets
+            if passes(filter_, change, partial(_read, events, ordinal))
+        ]
         if len(passing) < len(tickets):
             passed = {ordinal for ordinal, _ in passing}
             filtered = [ordinal for ordinal, _ in tickets if ordinal not in passed]
@@ -191,14 +196,8 @@ class RecordPath:
         return True
 
 
-def _passes(filter_: Filter, ordinal: int, change: ChangeRecord, events: dict[int, Event | None]) -> bool:
-    """Whether a filter lets a change through; `events`: whole records, decoded once for all processors."""
-    if filter_.is_of_keys:
-        return filter_.matches(event_of_keys(change))
+def _read(events: dict[int, Event | None], ordinal: int, change: ChangeRecord) -> Event | None:
+    """The whole record, decoded once for all processors."""
     if ordinal not in events:
         events[ordinal] = event_of(change)
-    event = events[ordinal]
-    try:
-        return event is None or filter_.matches(event)
-    except ValueError:
-        return True  # what can't be read is for the processor to say
+    return events[ordinal]

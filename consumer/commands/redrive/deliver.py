@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from consumer.commands.redrive.patience import Patience, StoppedError
 from consumer.errors import Rejected, Unavailable
 from consumer.filters.pattern import Filter
-from consumer.filters.records import event_of, event_of_keys
+from consumer.filters.records import passes
 from consumer.processors.base import Outcome, Processor, StateProcessor, failed
 from consumer.processors.gate import is_past_horizon
 from consumer.record import ChangeRecord
@@ -27,10 +27,7 @@ class Target:
 
     def passes(self, change: ChangeRecord) -> bool:
         """Whether its filters let the change through, as on the record path."""
-        if self.filters is None:
-            return True
-        event = event_of_keys(change) if self.filters.is_of_keys else event_of(change)
-        return event is None or self.filters.matches(event)
+        return self.filters is None or passes(self.filters, change)
 
     def is_past_horizon(self, change: ChangeRecord, now: float) -> bool:
         """Whether the change has to be settled by the source; `now` in Unix seconds."""

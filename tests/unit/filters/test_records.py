@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from consumer.filters.pattern import Pattern
-from consumer.filters.records import event_of, event_of_keys
+from consumer.filters.pattern import Filter, Pattern
+from consumer.filters.records import event_of, event_of_keys, passes
 from consumer.record import ChangeRecord
 from consumer.shard.envelopes import decode
-from tests.support.changes import in_stream
+from tests.support.changes import envelope, in_stream
 
 EVENTS = Path(__file__).parents[2] / "events"
 
@@ -64,3 +64,12 @@ def test_a_record_that_nobody_can_read_whole_is_no_event() -> None:
     )
 
     assert event_of(decode(in_stream(data.encode()))) is None
+
+
+def test_an_event_nested_too_deeply_to_be_judged_is_not_left_out() -> None:
+    deep = b'{"L":' + b"[" * 900 + b"]" * 900 + b"}"
+    data = envelope("INSERT", {"id": {"S": "a"}}, 1, new={"status": {"S": "NEW"}})
+    change = decode(in_stream(data.replace(b'{"S":"NEW"}', deep)))
+    listed = Filter([Pattern('{"dynamodb":{"NewImage":{"status":{"L":["PAID"]}}}}')])
+
+    assert passes(listed, change)
