@@ -92,7 +92,15 @@ def test_functions_take_exact_numbers_and_give_exact_numbers(text: str, expected
 
 
 @pytest.mark.parametrize(
-    "text", ["sum(new.items)", "sum([new.name])", "max(`5`)", "ceil(new.name)", "join(',', new.amounts)"]
+    "text",
+    [
+        "sum(new.items)",
+        "sum([new.name])",
+        "max(`5`)",
+        "ceil(new.name)",
+        "join(',', new.amounts)",
+        "merge(new.address, new.name)",
+    ],
 )
 def test_values_that_do_not_fit_the_expression_are_the_records_fault(text: str) -> None:
     with pytest.raises(Rejected, match="fails on this record") as rejected:
@@ -112,11 +120,71 @@ def test_values_that_do_not_fit_the_expression_are_the_records_fault(text: str) 
         "length()",
         "sort_by(new.a)",
         "new[?f(@)]",
+        "new.items[::0]",
+        "new.total > `NaN`",
+        "new.total > `[-Infinity]`",
+        f"new[{'1' * 5000}]",
+        f"{'!' * 5000}new",
     ],
 )
 def test_an_expression_that_can_never_work_is_refused_at_start(text: str) -> None:
     with pytest.raises(SettingsError):
         Expression(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("lenght(new.items)", "there is no function lenght(); did you mean length()?"),
+        ("isodate(new.at)", "there is no function isodate(); did you mean iso_date()?"),
+        ("[add(new.a, divide(new.a, new.b))]", "there is no function divide()"),
+        ("length()", "Expected 1 argument for function length(), received 0"),
+        ("subtract(new.a, new.b, new.c)", "Expected 2 arguments for function subtract(), received 3"),
+        ("add(new.a)", "Expected at least 2 arguments for function add(), received 1"),
+        ("new.total > 100", "a number stands in backticks, such as `100`"),
+        ("multiply(new.total, 2)", "a number stands in backticks, such as `2`"),
+    ],
+)
+def test_what_is_wrong_with_an_expression_is_told(text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match="is not a JMESPath expression") as refused:
+        Expression(text)
+    assert str(refused.value).endswith(said)
+
+
+def test_a_number_in_the_wrong_place_is_not_said_to_need_backticks() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Expression("new.items.0")
+    assert "backticks" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("`0.12345678901234567890`", Decimal("0.12345678901234567890")),
+        ("`12345678901234567890.5`", Decimal("12345678901234567890.5")),
+        ('`[1.10, {"a": 1e400}]`', [Decimal("1.10"), {"a": Decimal("1e400")}]),
+        (f"`{'9' * 5000}`", Decimal("9" * 5000)),
+        ('`"1.5"`', "1.5"),
+        ('`"a\\`b"`', "a`b"),
+        ("`bare`", "bare"),
+        ("`true`", True),
+        ("`null`", None),
+        ("'`1.5`'", "`1.5`"),
+        ("'it\\'s `2`'", "it's `2`"),
+        ("[`\"'\"`, `2`, '`', `3`]", ["'", Decimal(2), "`", Decimal(3)]),
+        ('{"a`1`": `7`, b: `true`}', {"a`1`": Decimal(7), "b": True}),
+        ("new.items[?price > `9`] | [?price < `11`].sku", ["y"]),
+    ],
+)
+def test_a_literal_is_what_is_written(text: str, expected: Plain) -> None:
+    found = Expression(text).search(SCOPE)
+    assert (found, type(found)) == (expected, type(expected))
+
+
+def test_expressions_that_differ_in_a_literal_do_not_share_it() -> None:
+    first, second = Expression("new.total > `0`"), Expression("new.total > `100.11`")
+    assert (first.search(SCOPE), second.search(SCOPE)) == (True, False)
+    assert Expression("`0`").search(SCOPE) == Decimal(0)
 
 
 @pytest.mark.parametrize(
