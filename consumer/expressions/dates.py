@@ -14,7 +14,7 @@ So seconds are told up to the year 5138, whatever their sign; milliseconds, micr
 then as well, but only from 1973-03-03 on and before 1966-10-31: nearer to 1970 they look like a coarser unit.
 """
 
-_BEGINS_WITH_A_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ]|\Z)")
+_BEGINS_WITH_A_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ]|$)")
 """Python takes digits alone for a date too, and would read an epoch number that is kept as text as one."""
 
 

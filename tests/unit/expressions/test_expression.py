@@ -166,6 +166,7 @@ def test_a_number_in_the_wrong_place_is_not_said_to_need_backticks() -> None:
         (f"`{'9' * 5000}`", Decimal("9" * 5000)),
         ('`"1.5"`', "1.5"),
         ('`"a\\`b"`', "a`b"),
+        ('`["a\\`b", 1.10]`', ["a`b", Decimal("1.10")]),
         ("`bare`", "bare"),
         ("`true`", True),
         ("`null`", None),
