@@ -1,13 +1,13 @@
 """Our shard process as it ships, with a processor that does nothing: what all the rest of it costs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from consumer.aws.clients import Clients
-from consumer.processors.base import APPLIED, Outcome
+from consumer.processors.base import APPLIED, Outcome, ProcessorTools
 from consumer.record import ChangeRecord
 from consumer.settings.context import ShardContext
 from consumer.settings.model import Processor as ProcessorSettings
 from consumer.shard.__main__ import main
+from consumer.stores.opened import Stores
 
 
 class Noop:
@@ -21,11 +21,8 @@ class Noop:
 def _build(
     settings: ProcessorSettings,  # noqa: ARG001 - the maker's form
     context: ShardContext,  # noqa: ARG001 - the maker's form
-    clients: Clients,  # noqa: ARG001 - the maker's form
-    *,
-    clock: Callable[[], float],  # noqa: ARG001 - the maker's form
-    on_tie: Callable[[], None],  # noqa: ARG001 - the maker's form
-    is_stopping: Callable[[], bool],  # noqa: ARG001 - the maker's form
+    stores: Stores,  # noqa: ARG001 - the maker's form
+    tools: ProcessorTools,  # noqa: ARG001 - the maker's form
 ) -> Noop:
     return Noop()
 

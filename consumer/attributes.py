@@ -84,14 +84,15 @@ def _number(text: object) -> Decimal:
         raise ValueError(message) from None
 
 
-def _canonical_number(text: object) -> str:
+def canonical_number(text: object) -> str:
+    """A number's text as all equal numbers have it; raises ValueError where it is none."""
     number = _number(text)
     return str(number.normalize(_EXACT)) if number else "0"
 
 
 _CANONICAL: Mapping[str, Callable[[object], object]] = {
-    "N": _canonical_number,
-    "NS": lambda content: sorted(_canonical_number(text) for text in cast("list[str]", content)),
+    "N": canonical_number,
+    "NS": lambda content: sorted(canonical_number(text) for text in cast("list[str]", content)),
     "SS": lambda content: sorted(cast("list[str]", content)),
     "BS": lambda content: sorted(cast("list[str]", content)),
     "L": lambda content: [_canonical(value) for value in cast("list[AttributeValue]", content)],

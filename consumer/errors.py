@@ -46,11 +46,13 @@ class Unavailable(TidemarkError):  # noqa: N818 - an outcome's name, as in the d
 
     Attributes:
         code: the store's own code or the transport error's name.
+        of_item: the store answered, and it is this item alone that waits, such as for a key another item has.
     """
 
-    def __init__(self, message: str, *, code: str) -> None:
+    def __init__(self, message: str, *, code: str, of_item: bool = False) -> None:
         super().__init__(message)
         self.code = code
+        self.of_item = of_item
 
 
 class LeaseLost(TidemarkError):  # noqa: N818 - KCL's own word for the event

@@ -1,16 +1,17 @@
 """`tidemark validate`: is the settings file good, and what does it say?"""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from consumer.settings.context import TableFacts
+from consumer.settings.context import IndexFacts, SqlFacts, TableFacts, Target
 from consumer.settings.document import field_name
 from consumer.settings.duration import format_duration
 from consumer.settings.filters import filter_doubts
 from consumer.settings.load import load_settings
 from consumer.settings.model import KinesisSource, OnFailure, Processor, Settings
+from consumer.settings.stores import Store, TransactionalStore
 
 
 def validate(file: Path, *, look_at_aws: bool) -> Iterator[str]:
@@ -51,25 +52,46 @@ def _start(source: KinesisSource) -> str:
 
 
 def _processor(settings: Settings, processor: Processor) -> Iterator[str]:
-    projection = processor.projection
-    store = projection.store.dynamodb
-    key = ", ".join(f"{name} = {text}" for name, text in projection.key.items())
-    fields = projection.fields
-    content = (
-        "the whole item" if fields is None else ", ".join(f"{name} = {text}" for name, text in fields.items())
-    )
     delivery = settings.delivery_of(processor)
-    yield f"  processor    {processor.name}: a row per item in DynamoDB table {store.table}" + (
-        f" in {store.region}" if store.region else ""
+    what = processor.projection or processor.aggregate
+    rows = (
+        "sums by group"
+        if processor.aggregate
+        else "a row per element"
+        if what and what.for_each
+        else "a row per item"
     )
+    yield f"  processor    {processor.name}: {rows} in {_store(processor.store)}"
     for pattern in processor.filters or ():
         yield f"    filter     {pattern}"
-    yield f"    key        {key}"
-    yield f"    row        {content}"
-    if projection.when is not None:
-        yield f"    when       {projection.when}"
+    if processor.projection is not None:
+        fields = processor.projection.fields
+        yield f"    key        {_named(processor.projection.key)}"
+        yield f"    row        {'the whole item' if fields is None else _named(fields)}"
+    if processor.aggregate is not None:
+        yield f"    groups     {_named(processor.aggregate.group_by)}"
+        yield f"    sums       {_named(processor.aggregate.add)}"
+    if what is not None and what.for_each is not None:
+        yield f"    for each   {what.for_each}"
+    if what is not None and what.when is not None:
+        yield f"    when       {what.when}"
     yield f"    delivery   batches of {delivery.batch_size}, {delivery.parallelization_factor} side by side"
     yield f"    failures   {_place(delivery.on_failure)}"
+
+
+def _named(expressions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} = {text}" for name, text in expressions.items())
+
+
+def _store(store: TransactionalStore) -> str:
+    if store.dynamodb is not None:
+        region = f" in {store.dynamodb.region}" if store.dynamodb.region else ""
+        return f"DynamoDB table {store.dynamodb.table}{region}"
+    if store.postgresql is not None:
+        return f"PostgreSQL table {store.postgresql.table}"
+    return (
+        f"OpenSearch index {store.opensearch.index}" if isinstance(store, Store) and store.opensearch else ""
+    )
 
 
 def _place(on_failure: OnFailure | None) -> str:
@@ -96,10 +118,20 @@ async def _look_at_aws(settings: Settings) -> list[str]:
         f"  stream       {settings.source.kinesis.stream}, keeps records {found.stream_retention_hours} h",
         f"  source       {_table(found.source_table)}, "
         + ("may be read" if found.source_readable else "may not be read: ties can't be settled"),
-        *(f"  {name:12} {_table(table)}" for name, table in found.targets.items()),
+        *(f"  {name:12} {_target(target)}" for name, target in found.targets.items()),
         *(f"  dead letters {place}" for place in found.letters.told),
         *(f"warning: {warning}" for warning in found.warnings),
     ]
+
+
+def _target(target: Target) -> str:
+    match target:
+        case TableFacts():
+            return _table(target)
+        case SqlFacts():
+            return f"PostgreSQL table {target.table}, {len(target.columns)} columns"
+        case IndexFacts():
+            return f"OpenSearch index {target.index}, read as {target.alias}"
 
 
 def _table(table: TableFacts) -> str:

@@ -116,8 +116,11 @@ async def _targets(
     """The target tables that are there, by processor name."""
 
     async def target(processor: Processor) -> TableFacts | None:
-        store = processor.projection.store.dynamodb
-        where, home = f"processors.{processor.name}.projection.store", store.region or region
+        store, where = processor.store.dynamodb, f"processors.{processor.name}.{processor.kind}.store"
+        if store is None:
+            findings.problems.append(f"{where}: only DynamoDB is a store yet")
+            return None
+        home = store.region or region
         return await _table(clients.client("dynamodb", home), store.table, home, where, findings)
 
     found = await asyncio.gather(*(target(processor) for processor in settings.processors))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from consumer.expressions import Expression
 from consumer.settings.context import TableFacts
-from consumer.settings.model import Processor
+from consumer.settings.model import Processor, Projection
 
 
 @dataclass(slots=True)
@@ -18,28 +18,36 @@ class Findings:
 
 def check_target(processor: Processor, source: TableFacts, target: TableFacts, findings: Findings) -> None:
     """Its key is the source's, and its TTL is for tombstones alone."""
-    where = f"processors.{processor.name}.projection"
+    where = f"processors.{processor.name}.{processor.kind}"
     if (target.name, target.region) == (source.name, source.region):
         findings.problems.append(
             f"{where}.store: table {target.name!r} is the source itself; name another table"
         )
         return
-    key = processor.projection.key
+    setting, key = _key_of(processor)
     if set(key) != set(target.keys):
         findings.problems.append(
-            f"{where}.key names {_names(key)}, but the key of table {target.name!r} is {_names(target.keys)};"
-            " name exactly these attributes"
+            f"{where}.{setting} names {_names(key)}, but the key of table {target.name!r} is"
+            f" {_names(target.keys)}; name exactly these attributes"
         )
         return
     for name, text in key.items():
-        _check_key_type(f"{where}.key.{name}", text, source, target.key_types[name], findings)
-    _check_ttl(where, processor, source, target, findings)
+        _check_key_type(f"{where}.{setting}.{name}", text, source, target.key_types[name], findings)
+    if target.ledger is None and processor.projection is not None:
+        _check_ttl(where, processor.projection, source, target, findings)
+
+
+def _key_of(processor: Processor) -> tuple[str, Mapping[str, str]]:
+    """What the target's key is made of, and the setting's name."""
+    if processor.aggregate is not None:
+        return "group_by", processor.aggregate.group_by
+    return "key", processor.projection.key if processor.projection is not None else {}
 
 
 def _check_ttl(
-    where: str, processor: Processor, source: TableFacts, target: TableFacts, findings: Findings
+    where: str, projection: Projection, source: TableFacts, target: TableFacts, findings: Findings
 ) -> None:
-    ttl, fields = target.ttl_attribute, processor.projection.fields
+    ttl, fields = target.ttl_attribute, projection.fields
     store = f"{where}.store: table {target.name!r}"
     if ttl is None:
         findings.warnings.append(
@@ -66,14 +74,16 @@ def check_homes(targets: Mapping[str, TableFacts], findings: Findings) -> None:
         owner = owners.setdefault((target.name, target.region), name)
         if owner != name:
             findings.problems.append(
-                f"processors.{name}.projection.store: processor {owner!r} writes to table {target.name!r}"
+                f"processors.{name}: processor {owner!r} writes to table {target.name!r}"
                 " already, and each would undo what the other did; name another table"
             )
 
 
 def _check_key_type(where: str, text: str, source: TableFacts, target_type: str, findings: Findings) -> None:
     path = Expression(text).path
-    attribute = path[-1] if path else text
+    if path is None or path[0] != "keys":
+        return  # its type is only known of each record
+    attribute = path[-1]
     if attribute not in source.keys:
         findings.problems.append(
             f"{where}: `{text}` is no key attribute of table {source.name!r}; its key is"

@@ -1,14 +1,16 @@
 """What a processor is, and what it says of each record."""
 
 import hashlib
-from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 import orjson
 
 from consumer.errors import Rejected, Unavailable
 from consumer.record import ChangeRecord
 from consumer.settings.model import Processor as ProcessorSettings
+from consumer.settings.stores import WAYS_TO_A_STORE
 
 OutcomeKind = Literal["applied", "stale", "skipped", "filtered", "failed", "held"]
 
@@ -34,6 +36,27 @@ HELD = Outcome("held")
 def failed(error: Rejected | Unavailable) -> Outcome:
     """The record is not applied; the error tells whether to wait or to count an attempt."""
     return Outcome("failed", error)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorTools:
+    """What processors are handed, so that tests bring their own.
+
+    Attributes:
+        clock: Unix seconds.
+        uniform: a random number in [0, 1), for jitter.
+        on_tie: told of each change that ties with what the target holds.
+        is_stopping: from then on no write is begun, and what was not is held.
+        on_conflict: told of each write that another writer's came in the way of.
+        on_above: told of each sum, by its name, that was written above the number it should not be above.
+    """
+
+    clock: Callable[[], float]
+    uniform: Callable[[], float]
+    on_tie: Callable[[], None] = lambda: None
+    is_stopping: Callable[[], bool] = lambda: False
+    on_conflict: Callable[[], None] = lambda: None
+    on_above: Callable[[str], None] = lambda _: None
 
 
 class Processor(Protocol):
@@ -68,13 +91,23 @@ class StateProcessor(Processor, Protocol):
         ...
 
 
+_WITHOUT_EFFECT = cast(
+    "dict[str, bool]",  # pydantic says which forms it takes
+    {
+        "projection": {"adopt": True, "key_wait": True, "store": WAYS_TO_A_STORE},
+        "aggregate": {"warn_above": True, "store": WAYS_TO_A_STORE},
+    },
+)
+"""What may change without the target becoming wrong."""
+
+
 def fingerprint(processor: ProcessorSettings) -> str:
     """16 hexadecimal digits of the settings that decide what the target holds: another asks for a rebuild."""
     # Without defaults, lest a setting that a later version adds changes every fingerprint there is.
     effect = processor.model_dump(
         mode="json",
-        include={"projection", "filters"},
-        exclude={"projection": {"adopt"}},
+        include={"projection", "aggregate", "filters"},
+        exclude=_WITHOUT_EFFECT,
         exclude_defaults=True,
     )
     return hashlib.blake2b(orjson.dumps(effect, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()

@@ -1,58 +1,60 @@
 """Settings -> processors: the one place that knows every kind."""
 
-from collections.abc import Callable
 from typing import Protocol
 
-from consumer.aws.clients import Clients
-from consumer.processors.base import Processor
+from consumer.errors import SettingsError
+from consumer.processors.base import Processor, ProcessorTools
+from consumer.processors.gated import GatedProcessor
+from consumer.processors.projection.dynamodb import RowSink
 from consumer.processors.projection.mapping import ProjectionMapping
-from consumer.processors.projection.processor import ProjectionProcessor
-from consumer.processors.projection.sink import ProjectionSink, SourceReader
-from consumer.settings.context import ShardContext
+from consumer.processors.source import SourceReader
+from consumer.settings.context import ShardContext, TableFacts
 from consumer.settings.model import Processor as ProcessorSettings
+from consumer.settings.model import Projection
+from consumer.stores.opened import Stores
 
 
 class BuildProcessor(Protocol):
     """Makes a processor of its settings; what a shard process is handed."""
 
     def __call__(  # noqa: D102 - see build_processor
-        self,
-        settings: ProcessorSettings,
-        context: ShardContext,
-        clients: Clients,
-        *,
-        clock: Callable[[], float],
-        on_tie: Callable[[], None],
-        is_stopping: Callable[[], bool],
+        self, settings: ProcessorSettings, context: ShardContext, stores: Stores, tools: ProcessorTools
     ) -> Processor: ...
 
 
 def build_processor(
-    settings: ProcessorSettings,
-    context: ShardContext,
-    clients: Clients,
-    *,
-    clock: Callable[[], float],
-    on_tie: Callable[[], None],
-    is_stopping: Callable[[], bool],
+    settings: ProcessorSettings, context: ShardContext, stores: Stores, tools: ProcessorTools
 ) -> Processor:
-    """The processor that the settings describe, ready to open.
+    """The processor that the settings describe.
 
     Raises:
         SettingsError: an expression is wrong, or the key doesn't fit the source table.
     """
-    source_table = context.source_table
-    mapping = ProjectionMapping(settings.projection)
-    mapping.check_keys(source_table.keys)
-    target = context.targets[settings.name]
-    sink = ProjectionSink(
-        clients.client("dynamodb", target.region),
+    if settings.projection is not None:
+        return _projection(settings.name, settings.projection, context, stores, tools)
+    raise SettingsError(f"processors.{settings.name}: aggregates come with a later release")
+
+
+def _projection(
+    name: str, settings: Projection, context: ShardContext, stores: Stores, tools: ProcessorTools
+) -> Processor:
+    target = context.targets[name]
+    if not isinstance(target, TableFacts):
+        raise SettingsError(f"processors.{name}: only DynamoDB is a store yet")
+    mapping = ProjectionMapping(settings)
+    mapping.check_keys(context.source_table.keys)
+    sink = RowSink(
+        stores.aws.client("dynamodb", target.region),
         target,
-        adopt=settings.projection.adopt,
+        adopt=settings.adopt,
         tombstone_seconds=context.tombstone_seconds,
-        clock=clock,
+        clock=tools.clock,
+        is_stopping=tools.is_stopping,
     )
-    reader = SourceReader(
-        clients.client("dynamodb", source_table.region), source_table, readable=context.source_readable
-    )
-    return ProjectionProcessor(mapping, sink, reader, on_tie=on_tie, is_stopping=is_stopping)
+    return GatedProcessor(mapping, sink, _source(context, stores), on_tie=tools.on_tie)
+
+
+def _source(context: ShardContext, stores: Stores) -> SourceReader:
+    table = context.source_table
+    client = stores.aws.client("dynamodb", table.region)
+    return SourceReader(client, table, readable=context.source_readable)

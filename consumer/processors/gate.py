@@ -21,10 +21,19 @@ from consumer.record import AttributeValue, Granularity, Version
 
 
 class Stamp(NamedTuple):
-    """What a row keeps of the change it holds: its version, and the source image's digest (`-` for none)."""
+    """What a row keeps of the change it holds.
+
+    Attributes:
+        version: the change's.
+        digest: the source image's (`-` for none).
+        round: how often it was written at its version without being newer, to settle ties. In a ledger: how
+            often it was written at all. So no two states of a row have one stamp, even where the source goes
+            from A to B and back to A within one tick.
+    """
 
     version: Version
     digest: str
+    round: int = 0
 
 
 class Verdict(Enum):
@@ -53,6 +62,11 @@ def merge(row: Version, change: Version) -> Version:
     """The version of a settled tie: told by the coarser clock, so that what tied before ties again."""
     granularity = max(row.granularity, change.granularity)
     return Version(row.floor(granularity), granularity)
+
+
+def settled(row: Stamp, change: Stamp) -> Stamp:
+    """The stamp of a row that ties with a change and was settled by reading the source."""
+    return Stamp(merge(row.version, change.version), change.digest, row.round + 1)
 
 
 HORIZON_MARGIN_SECONDS = 3600.0
@@ -90,15 +104,19 @@ _GRANULARITIES = {code: granularity for granularity, code in _CODES.items()}
 
 
 def stamp_to_attribute(stamp: Stamp) -> AttributeValue:
-    """The stamp as the row's `_tidemark`: v (microseconds), p (the clock's granularity), d (the digest)."""
+    """The stamp as the row's `_tidemark`.
+
+    v (microseconds), p (the clock's granularity), d (the digest), n (the round, where there is one).
+    """
     version = stamp.version
-    return {
-        "M": {
-            "v": {"N": str(version.micros)},
-            "p": {"S": _CODES[version.granularity]},
-            "d": {"S": stamp.digest},
-        }
+    parts: dict[str, AttributeValue] = {
+        "v": {"N": str(version.micros)},
+        "p": {"S": _CODES[version.granularity]},
+        "d": {"S": stamp.digest},
     }
+    if stamp.round:
+        parts["n"] = {"N": str(stamp.round)}
+    return {"M": parts}
 
 
 def stamp_from_attribute(attribute: AttributeValue) -> Stamp:
@@ -106,7 +124,8 @@ def stamp_from_attribute(attribute: AttributeValue) -> Stamp:
     parts = attribute["M"]
     if not isinstance(parts, dict):
         raise TypeError(attribute)
-    return Stamp(Version(int(parts["v"]["N"]), _GRANULARITIES[parts["p"]["S"]]), parts["d"]["S"])
+    version = Version(int(parts["v"]["N"]), _GRANULARITIES[parts["p"]["S"]])
+    return Stamp(version, parts["d"]["S"], int(parts["n"]["N"]) if "n" in parts else 0)
 
 
 DYNAMODB_NEWER = (
@@ -117,8 +136,12 @@ DYNAMODB_NEWER = (
 A row of each granularity is held against the change's floor at the coarser of the two.
 """
 
-DYNAMODB_EQUAL = "#t.v = :v AND #t.p = :p AND #t.d = :d"
-"""DynamoDB's form of "the row is as it was read"."""
+_DYNAMODB_EQUAL = "#t.v = :v AND #t.p = :p AND #t.d = :d AND "
+
+
+def dynamodb_equal(stamp: Stamp) -> str:
+    """DynamoDB's form of "the row is as it was read"; `#t` is `_tidemark`."""
+    return _DYNAMODB_EQUAL + ("#t.n = :n" if stamp.round else "attribute_not_exists(#t.n)")
 
 
 def dynamodb_newer_values(version: Version) -> dict[str, AttributeValue]:
@@ -131,9 +154,12 @@ def dynamodb_newer_values(version: Version) -> dict[str, AttributeValue]:
 
 
 def dynamodb_equal_values(stamp: Stamp) -> dict[str, AttributeValue]:
-    """The values of DYNAMODB_EQUAL for a row's stamp."""
-    return {
+    """The values of `dynamodb_equal` for a row's stamp."""
+    values: dict[str, AttributeValue] = {
         ":v": {"N": str(stamp.version.micros)},
         ":p": {"S": _CODES[stamp.version.granularity]},
         ":d": {"S": stamp.digest},
     }
+    if stamp.round:
+        values[":n"] = {"N": str(stamp.round)}
+    return values

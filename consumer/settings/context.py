@@ -15,9 +15,9 @@ RUN_DIRECTORY_VARIABLE = "TIDEMARK_RUN_DIR"
 
 
 class TableFacts(BaseModel):
-    """What a table is: learnt from DescribeTable and DescribeTimeToLive."""
+    """What a DynamoDB table is: learnt from DescribeTable and DescribeTimeToLive."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     region: str
@@ -25,11 +25,40 @@ class TableFacts(BaseModel):
     sort_key: str | None = None
     ttl_attribute: str | None = None
     key_types: dict[str, Literal["S", "N", "B"]]
+    ledger: str | None = None
+    """The table beside it that says what each item has there, where rows alone do not."""
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The key attributes' names, the partition key first."""
         return (self.partition_key,) if self.sort_key is None else (self.partition_key, self.sort_key)
+
+
+class SqlFacts(BaseModel):
+    """What a PostgreSQL table is: learnt from its catalog."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table: str
+    """As in the settings: `table` or `schema.table`; its ledger is `<table>_tidemark`."""
+    columns: dict[str, str]
+    """Every column that is written, to its type as PostgreSQL prints it."""
+    fingerprint: str
+    """Of the processor's settings; the ledger carries the same, or it is somebody else's."""
+
+
+class IndexFacts(BaseModel):
+    """What an OpenSearch read model is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    index: str
+    """The index that is written to."""
+    alias: str
+    """The filtered alias that readers use."""
+
+
+Target = TableFacts | SqlFacts | IndexFacts
 
 
 class Endpoint(BaseModel):
@@ -53,7 +82,7 @@ class ShardContext(BaseModel):
     endpoints: tuple[Endpoint, ...]
     source_table: TableFacts
     source_readable: bool
-    targets: dict[str, TableFacts]
+    targets: dict[str, Target]
     """By processor name."""
     stream_retention_hours: int
     dead_letter_retention_seconds: int = 0

@@ -53,10 +53,21 @@ def _matches_nothing(
         if not of_table.matches({"tableName": table}):
             message = f"never matches: the processor is told of table {table!r} only"
             yield Mistake(("tableName",), message)
-    paths = [Expression(key).path for key in processor.projection.key.values()]
-    names = sorted({path[-1] for path in paths if path})
+    names = _source_keys(processor)
+    if not names:
+        return
     there = {f"dynamodb.Keys.{name}.{kind}" for name in names for kind in ("S", "N", "B")}
     for field, path in pattern.fields:
         if is_of_keys(field) and field != "tableName" and field not in there:
             written = " or ".join(f"`dynamodb.Keys.{name}.S`" for name in names)
             yield Mistake(path, f"no record has this field; a key is written {written} (or `N`, `B`)")
+
+
+def _source_keys(processor: Processor) -> list[str]:
+    """The source's key attributes, where the settings tell them all: a row's key is made of them alone."""
+    projection = processor.projection
+    if projection is None or projection.for_each is not None:
+        return []
+    paths = [Expression(key).path for key in projection.key.values()]
+    names = {path[-1] for path in paths if path is not None and path[0] == "keys"}
+    return sorted(names) if len(names) == len(paths) else []

@@ -16,10 +16,10 @@ from consumer.settings.ages import age_mistakes
 from consumer.settings.allowed import Allowed
 from consumer.settings.document import Document, Path, Problem, field_name, read_document
 from consumer.settings.exact import with_exact_numbers
+from consumer.settings.expressions import expression_mistakes
 from consumer.settings.files import read_text
 from consumer.settings.filters import filter_mistakes
 from consumer.settings.model import Settings
-from consumer.settings.projections import projection_mistakes
 
 
 class InvalidSettingsError(SettingsError):
@@ -62,7 +62,7 @@ def load_settings(file: FilePath) -> Settings:
     mistakes = [
         Problem(*_place(document, path), field_name(path), message)
         for path, message in chain(
-            projection_mistakes(settings), filter_mistakes(settings), age_mistakes(settings)
+            expression_mistakes(settings), filter_mistakes(settings), age_mistakes(settings)
         )
     ]
     if document.problems or mistakes:

@@ -4,9 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AwareDatetime,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     WithJsonSchema,
     field_validator,
@@ -14,12 +12,9 @@ from pydantic import (
 )
 
 from consumer.filters.json_text import write
+from consumer.settings.base import Model, TableName
 from consumer.settings.duration import Between
-
-TableName = Annotated[
-    str, Field(pattern=r"^[a-zA-Z0-9_.-]{3,255}$", description="3 to 255 letters, digits, `_`, `.` or `-`")
-]
-"""A legal DynamoDB table name (DynamoDB Developer Guide, Naming rules)."""
+from consumer.settings.stores import Store, TransactionalStore
 
 ApplicationName = Annotated[
     str, Field(pattern=r"^[a-zA-Z0-9_.-]{3,236}$", description="3 to 236 letters, digits, `_`, `.` or `-`")
@@ -38,12 +33,6 @@ ProcessorName = Annotated[
         description="1 to 63 lower-case letters, digits or `-`, with a letter or digit first",
     ),
 ]
-
-
-class Model(BaseModel):
-    """Settings are values: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class KinesisSource(Model):
@@ -163,30 +152,36 @@ class Kcl(Model):
     shutdown_grace: Annotated[float, Between("1s", "600s")] = 20.0
 
 
-class DynamoDBTable(Model):
-    """A DynamoDB table as a store."""
-
-    table: TableName
-    region: str | None = None
-
-
-class DynamoDBStore(Model):
-    """The DynamoDB store."""
-
-    dynamodb: DynamoDBTable
-
-
 class Projection(Model):
-    """A read model: a row per item.
+    """A read model: a row per item, or per element of `for_each`.
 
-    `key` and `fields` are JMESPath over `{keys, new}`; no `fields`: the whole image.
+    `key` and `fields` are JMESPath over `{keys, new, old, event}`, and `{item, index}` under `for_each`; no
+    `fields`: the whole image.
     """
 
-    store: DynamoDBStore
-    key: Annotated[dict[str, str], Field(min_length=1, max_length=2)]
+    store: Store
+    key: Annotated[dict[str, str], Field(min_length=1, max_length=8)]
     fields: Annotated[dict[str, str], Field(min_length=1)] | None = None
     when: str | None = None
+    for_each: str | None = None
     adopt: bool = False
+    key_wait: Annotated[float, Between("0s", "60s")] = 60.0
+
+
+class Aggregate(Model):
+    """Sums of what each item contributes now, a row per group.
+
+    `group_by` and `add` are JMESPath over `{keys, new}`, and `{item, index}` under `for_each`. `warn_above`:
+    for a sum, the number in its row that it should not be above.
+    """
+
+    store: TransactionalStore
+    group_by: Annotated[dict[str, str], Field(min_length=1, max_length=8)]
+    add: Annotated[dict[str, str], Field(min_length=1)]
+    when: str | None = None
+    for_each: str | None = None
+    on_expiry: Literal["remove", "keep"] | None = None
+    warn_above: Annotated[dict[str, str], Field(min_length=1)] | None = None
 
 
 def _pattern_text(value: object) -> object:
@@ -208,6 +203,9 @@ PatternText = Annotated[
 """An event pattern, a mapping or its JSON text; kept as text, so that numbers stay as they are written."""
 
 
+KINDS = ("projection", "aggregate")
+
+
 class Processor(Model):
     """One processor: its name and exactly one kind.
 
@@ -216,14 +214,36 @@ class Processor(Model):
 
     name: ProcessorName
     filters: Annotated[tuple[PatternText, ...], Field(min_length=1)] | None = None
-    projection: Projection
+    projection: Projection | None = None
+    aggregate: Aggregate | None = None
     delivery: Delivery | None = None
     start_here: bool = False
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        given = [name for name in KINDS if getattr(self, name) is not None]
+        if len(given) != 1:
+            named = " and ".join(f"`{name}`" for name in given) or "none of them"
+            raise ValueError(f"a processor is one of `projection` and `aggregate`, not {named}")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """Which of KINDS it is."""
+        return next(name for name in KINDS if getattr(self, name) is not None)
+
+    @property
+    def store(self) -> TransactionalStore:
+        """Where its target is."""
+        kind = self.projection or self.aggregate
+        if kind is None:
+            raise ValueError("a processor without a kind")
+        return kind.store
 
     @property
     def keeps_state(self) -> bool:
         """Whether its target is made equal to the source, rather than told of each change."""
-        return True  # a projection is all there is
+        return True  # both kinds do
 
 
 class Settings(Model):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from checkpoint.checkpointer import Checkpointer
-from consumer.aws.clients import open_clients
 from consumer.log import Logger, open_log, take_standard_logging
 from consumer.metrics import Metrics
 from consumer.processors.build import BuildProcessor, build_processor
@@ -20,6 +19,7 @@ from consumer.shard.delivery import ShardDelivery
 from consumer.shard.kcl import Daemon
 from consumer.shard.tenure import Tenure
 from consumer.status import remove_status
+from consumer.stores.opened import open_stores
 
 _DRAIN_SHARE = 0.6
 """The part of KCL's grace that waits for deliveries; the rest is for the checkpoint and the lease."""
@@ -51,8 +51,8 @@ async def _serve(
 ) -> None:
     loop = asyncio.get_running_loop()
     metrics = Metrics()
-    async with open_clients(lambda service, region: context.endpoint(service, region).url) as clients:
-        delivery = ShardDelivery(context, clients, metrics, run_directory, log, build)
+    async with open_stores(lambda service, region: context.endpoint(service, region).url) as stores:
+        delivery = ShardDelivery(context, stores, metrics, run_directory, log, build)
         loop.add_signal_handler(signal.SIGUSR1, delivery.drain)
         ended: asyncio.Future[None] = loop.create_future()
         tenure = _make_tenure(context, delivery, metrics, outgoing, log)

@@ -4,11 +4,11 @@ import random
 import time
 from collections.abc import Callable
 
-from consumer.aws.clients import Clients
 from consumer.errors import Unavailable
 from consumer.filters.pattern import Filter, Pattern
 from consumer.log import Logger
 from consumer.metrics import Metrics
+from consumer.processors.base import ProcessorTools
 from consumer.processors.build import BuildProcessor
 from consumer.settings.context import ShardContext
 from consumer.settings.model import Delivery
@@ -19,6 +19,7 @@ from consumer.shard.deadletter.places import DeadLetterPlaces
 from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Settle
 from consumer.shard.path import DECODING, RecordPath
 from consumer.shard.window import Window
+from consumer.stores.opened import Stores
 
 
 class Assembly:
@@ -27,7 +28,7 @@ class Assembly:
     def __init__(
         self,
         context: ShardContext,
-        clients: Clients,
+        stores: Stores,
         metrics: Metrics,
         window: Window,
         log: Logger,
@@ -37,7 +38,7 @@ class Assembly:
     ) -> None:
         """`is_stopping`: from then on processors begin no write."""
         self._context = context
-        self._clients = clients
+        self._stores = stores
         self._metrics = metrics
         self._window = window
         self._log = log
@@ -72,14 +73,7 @@ class Assembly:
         delivery = self._context.settings.delivery_of(processor)
         return Lanes(
             name,
-            self._build(
-                processor,
-                self._context,
-                self._clients,
-                clock=time.time,
-                on_tie=metrics.version_ties.labels(name).inc,
-                is_stopping=self._is_stopping,
-            ),
+            self._build(processor, self._context, self._stores, self._tools_of(name)),
             LanePolicy(
                 lanes=delivery.parallelization_factor,
                 batch_size=delivery.batch_size,
@@ -101,6 +95,15 @@ class Assembly:
                 on_dead_letter_failure=metrics.dead_letter_failures.labels(name).inc,
                 on_rejected_run=metrics.rejected_runs.labels(name).inc,
             ),
+        )
+
+    def _tools_of(self, name: str) -> ProcessorTools:
+        metrics = self._metrics
+        return ProcessorTools(
+            clock=time.time,
+            uniform=random.random,
+            on_tie=metrics.version_ties.labels(name).inc,
+            is_stopping=self._is_stopping,
         )
 
     def _notice_failed(self, processor: str | None, error: Unavailable) -> None:

@@ -18,7 +18,6 @@ from typing import Any
 from checkpoint.checkpointer import Place
 from checkpoint.leases import read_lease
 from checkpoint.positions import Positions
-from consumer.aws.clients import Clients
 from consumer.errors import Unavailable
 from consumer.log import Logger
 from consumer.metrics import Metrics
@@ -33,6 +32,7 @@ from consumer.shard.retry import Backoff
 from consumer.shard.trimmed import TrimCheck, is_rewound
 from consumer.shard.window import Window
 from consumer.status import ShardStatus, write_status
+from consumer.stores.opened import Stores
 
 _LEASE_LOOK_SECONDS = 5.0
 _FINISH_SECONDS = 3.0
@@ -44,7 +44,7 @@ class ShardDelivery:
     def __init__(
         self,
         context: ShardContext,
-        clients: Clients,
+        stores: Stores,
         metrics: Metrics,
         run_directory: Path,
         log: Logger,
@@ -52,7 +52,7 @@ class ShardDelivery:
     ) -> None:
         """Take what the pod found out, and what the process shares."""
         self._context = context
-        self._clients = clients
+        self._stores = stores
         self._metrics = metrics
         self._run_directory = run_directory
         self._build = build
@@ -73,7 +73,7 @@ class ShardDelivery:
         self._path: RecordPath | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._log = log
-        dynamodb = clients.client("dynamodb", context.region)
+        dynamodb = stores.aws.client("dynamodb", context.region)
         self._dynamodb = dynamodb
         self._positions = Positions(dynamodb, settings.application)
 
@@ -130,7 +130,7 @@ class ShardDelivery:
         self.shard_id = shard_id
         self._spawn(self._tell_of_the_start(shard_id))
         row = await self._patiently(lambda: self._positions.read_shard(shard_id))
-        kinesis = self._clients.client("kinesis", self._context.region)
+        kinesis = self._stores.aws.client("kinesis", self._context.region)
         check = TrimCheck(self._context, self._positions, self._dynamodb, kinesis)
         message = await self._patiently(lambda: check.missing(shard_id, position, row))
         settings = self._context.settings
@@ -141,7 +141,7 @@ class ShardDelivery:
             self.is_parked = action == "park"
         assembly = Assembly(
             self._context,
-            self._clients,
+            self._stores,
             self._metrics,
             self.window,
             self._log,

@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.attributes import RESERVED
-from consumer.processors.projection.mapping import ProjectionMapping
-from consumer.processors.projection.processor import ProjectionProcessor
-from consumer.processors.projection.sink import ProjectionSink, SourceReader
+from consumer.processors.gated import GatedProcessor
+from consumer.processors.projection.dynamodb import RowSink
+from consumer.processors.projection.mapping import Desired, ProjectionMapping
+from consumer.processors.source import SourceReader
 from consumer.record import ChangeRecord, EventName, Granularity, Image
 from consumer.settings.context import TableFacts
-from consumer.settings.model import DynamoDBStore, DynamoDBTable, Projection
+from consumer.settings.model import Projection
+from consumer.settings.stores import DynamoDBTable, Store
 from consumer.shard.envelopes import decode
 from tests.support.changes import TABLE, envelope, in_stream
 from tests.support.in_memory_dynamodb import InMemoryDynamoDB, Table
@@ -126,16 +128,16 @@ class Shard:
                 break
         return True
 
-    def processor(self) -> ProjectionProcessor:
+    def processor(self) -> GatedProcessor[Desired]:
         client = InMemoryDynamoDB({TABLE: self.source, VIEW: self.view}, self.interleaver.pause)
         key_types: dict[str, str] = {"id": "S"}
         orders = TableFacts.model_validate(
             {"name": TABLE, "region": "r", "partition_key": "id", "key_types": key_types}
         )
-        store = DynamoDBStore(dynamodb=DynamoDBTable(table=VIEW))
-        return ProjectionProcessor(
+        store = Store(dynamodb=DynamoDBTable(table=VIEW))
+        return GatedProcessor(
             ProjectionMapping(Projection(store=store, key={"id": "keys.id"}, when=self.when)),
-            ProjectionSink(
+            RowSink(
                 client,
                 orders.model_copy(update={"name": VIEW}),
                 adopt=False,

@@ -11,7 +11,6 @@ from pathlib import Path
 from rich.console import Console
 
 from consumer.aws.boto import boto_client, default_region, endpoint_url
-from consumer.aws.clients import Clients, open_clients
 from consumer.commands.redrive.deliver import Target
 from consumer.commands.redrive.order import Order
 from consumer.commands.redrive.patience import Patience
@@ -26,9 +25,11 @@ from consumer.errors import SettingsError
 from consumer.filters.pattern import Filter, Pattern
 from consumer.pod.preflight import inspect
 from consumer.pod.start import context_of
+from consumer.processors.base import ProcessorTools
 from consumer.processors.build import build_processor
 from consumer.settings.load import load_settings
 from consumer.settings.model import Settings
+from consumer.stores.opened import Stores, open_stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,8 @@ async def redrive(options: Options, tell: Callable[[str], None]) -> int:
     region = default_region()
     place = place_of(options.place or default_place(settings, options.processor), settings)
     stop = asyncio.Event()
-    async with open_clients(endpoint_url) as clients:
-        targets = await _targets(settings, clients, region, stop)
+    async with open_stores(endpoint_url) as stores:
+        targets = await _targets(settings, stores, region, stop)
         source = open_place(place, region)
         total = await source.count()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -82,11 +83,9 @@ def _check(options: Options, settings: Settings) -> None:
             )
 
 
-async def _targets(
-    settings: Settings, clients: Clients, region: str, stop: asyncio.Event
-) -> dict[str, Target]:
+async def _targets(settings: Settings, stores: Stores, region: str, stop: asyncio.Event) -> dict[str, Target]:
     """The processors, built as a shard process builds them."""
-    inspection = await inspect(settings, clients, region)
+    inspection = await inspect(settings, stores.aws, region)
     context = context_of(
         settings,
         inspection,
@@ -95,21 +94,17 @@ async def _targets(
         endpoint_url=endpoint_url,
         first_start_at=time.time(),
     )
+    # Ties are settled here as anywhere; nobody counts them.
+    tools = ProcessorTools(clock=time.time, uniform=random.random, is_stopping=stop.is_set)
     return {
         processor.name: Target(
             processor.name,
-            build_processor(
-                processor, context, clients, clock=time.time, on_tie=_nothing, is_stopping=stop.is_set
-            ),
+            build_processor(processor, context, stores, tools),
             processor.keeps_state,
             Filter(map(Pattern, processor.filters)) if processor.filters else None,
         )
         for processor in settings.processors
     }
-
-
-def _nothing() -> None:
-    """Ties are settled here as anywhere; nobody counts them."""
 
 
 async def _carry_out(

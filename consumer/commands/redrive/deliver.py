@@ -9,6 +9,7 @@ from consumer.filters.pattern import Filter
 from consumer.filters.records import passes
 from consumer.processors.base import Outcome, Processor, StateProcessor, failed
 from consumer.processors.gate import is_past_horizon
+from consumer.processors.gated import waves
 from consumer.record import ChangeRecord
 
 _FILTERED = Outcome("filtered")
@@ -46,19 +47,6 @@ class Target:
         if not isinstance(self.processor, StateProcessor):
             raise TypeError(f"processor {self.name!r} keeps state, and can't settle a change by the source")
         return self.processor
-
-
-def waves(changes: Sequence[ChangeRecord]) -> list[list[int]]:
-    """The changes' places, in batches of different items: an item's changes one batch after the other."""
-    batches: list[list[int]] = []
-    had: dict[str, int] = {}
-    for index, change in enumerate(changes):
-        batch = had.get(change.item, -1) + 1
-        had[change.item] = batch
-        if batch == len(batches):
-            batches.append([])
-        batches[batch].append(index)
-    return batches
 
 
 class Delivery:

@@ -1,71 +1,93 @@
 """Settings of a projection -> what the read model should hold for an image of an item."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from consumer.attributes import (
-    NO_IMAGE_DIGEST,
-    RESERVED,
-    Plain,
-    decode_image,
-    digest,
-    from_plain,
-    image_to_plain,
-)
+from consumer.attributes import NO_IMAGE_DIGEST, RESERVED, Plain, decode_image, digest, image_to_plain
 from consumer.errors import Rejected, SettingsError
-from consumer.expressions import Expression, follow
+from consumer.processors.keys import check_key_value, key_text
+from consumer.processors.scope import Event, Keys, Membership, Scope, Value, new_image
 from consumer.record import AttributeValue, ChangeRecord, Image
 from consumer.settings.model import Projection
 
+Form = Literal["attributes", "plain"]
+"""What a row's fields are: attribute values as they are, or plain values."""
 
-class Desired:
+WHOLE = "item"
+"""The one field of a row without `fields`, where fields are plain."""
+
+
+class Row(NamedTuple):
+    """A row: its key's attribute values by name, in the order of the settings, and its fields."""
+
+    key: Image
+    fields: Mapping[str, AttributeValue] | Mapping[str, Plain]
+
+    @property
+    def text(self) -> str:
+        """The key as text, equal for equal keys."""
+        return key_text(list(self.key.values()))
+
+
+class Desired(NamedTuple):
     """What the target should hold of an item after a change.
 
-    A row, or None for none, and the digest of the source image it comes from.
+    Attributes:
+        digest: of the source image the rows come from; `-` for none.
+        rows: a row, or one for each element; none where the item has no place.
+        leaves: keys of rows that it may have had before and has no more; for targets without a ledger.
     """
 
-    __slots__ = ("digest", "key", "row")
-
-    def __init__(self, key: Image, row: Image | None, image_digest: str) -> None:
-        self.key = key
-        self.row = row
-        self.digest = image_digest
+    digest: str
+    rows: tuple[Row, ...]
+    leaves: tuple[Image, ...]
 
 
 class ProjectionMapping:
     """The pure part of a projection; compiled once."""
 
-    def __init__(self, settings: Projection) -> None:
+    def __init__(self, settings: Projection, *, form: Form = "attributes", has_ledger: bool = False) -> None:
         """Compile the expressions.
 
+        Args:
+            settings: the projection.
+            form: what the target's rows are made of.
+            has_ledger: the target knows what rows an item has, so that `leaves` isn't needed.
+
         Raises:
-            SettingsError: an expression is wrong, or a key is made of something other than the item's own
-            keys.
+            SettingsError: an expression is wrong.
         """
-        self._key = {name: _key_attribute(name, text) for name, text in settings.key.items()}
-        self._fields = (
-            None
-            if settings.fields is None
-            else {name: _field(text) for name, text in settings.fields.items()}
-        )
-        self._when = None if settings.when is None else Expression(settings.when)
-        taken = {RESERVED, *self._key} & set(settings.fields or {})
+        self._key = {name: Value(text) for name, text in settings.key.items()}
+        fields = settings.fields
+        self._fields = None if fields is None else {name: Value(text) for name, text in fields.items()}
+        self._membership = Membership(settings.when)
+        self._for_each = None if settings.for_each is None else Value(settings.for_each)
+        self._form = form
+        self._has_ledger = has_ledger
+        self._is_fixed = self._for_each is None and all(map(_source_key, self._key.values()))
+        self._sees_change = any(root in text for text in (fields or {}).values() for root in ("old", "event"))
+        taken = {RESERVED, *self._key} & set(fields or {})
         if taken:
             message = f"fields: {min(taken)!r} is already part of the row; give the field another name"
             raise SettingsError(message)
 
-    def check_keys(self, source_keys: Sequence[str]) -> None:
-        """See that no two items share a row.
+    @property
+    def is_fixed(self) -> bool:
+        """Whether an item has one row at most, whose key is of the item's own keys."""
+        return self._is_fixed
 
-        Each key attribute of the source table must be in the read model's key.
+    def check_keys(self, source_keys: Sequence[str]) -> None:
+        """See that no two items share a row by their very keys.
 
         Raises:
-            SettingsError: one is missing, or one that is named isn't a key of the source table.
+            SettingsError: each key is one of the item's own keys, and one of these is missing; or one that is
+            named isn't a key of the source table.
         """
-        used = set(self._key.values())
+        used = {name for value in self._key.values() if (name := _source_key(value)) is not None}
         for name in source_keys:
-            if name not in used:
+            if self._is_fixed and name not in used:
                 message = (
                     f"key: the source table's key attribute {name!r} is not in it, so that two items would "
                     f"share one row; add keys.{name}"
@@ -78,113 +100,94 @@ class ProjectionMapping:
             )
             raise SettingsError(message)
 
+    def covers(self, source_keys: Sequence[str]) -> bool:
+        """Whether a row's key has all of its item's keys in it, so that no other item can have it."""
+        return set(source_keys) <= {_source_key(value) for value in self._key.values()}
+
     def after(self, change: ChangeRecord) -> Desired | None:
         """What the target should hold after a change; None: the item was outside before and is outside now.
 
         Raises:
             Rejected: an image or a value that can't be mapped.
         """
-        desired = self.holding(change.keys, _new_image(change))
-        if desired.row is None and self._was_outside(change):
+        image = new_image(change)
+        if image is not None and not self._membership.holds(change.keys, image):
+            image = None
+        if image is None and self._membership.was_outside(change):
             return None
-        return desired
+        old = decode_image(change.old_image) if self._sees_change and change.old_image else None
+        event = Event(change.event_name, change.table, change.micros)
+        return self._desired(change, image, old, event)
 
-    def holding(self, keys: Mapping[str, Mapping[str, str]], image: Image | None) -> Desired:
-        """What the target should hold while the source item is `image` (None: it doesn't exist).
+    def holding(self, change: ChangeRecord, image: Image | None) -> Desired:
+        """What the target should hold while the change's item is `image` (None: it doesn't exist).
 
         Raises:
             Rejected: an image or a value that can't be mapped.
         """
-        key: Image = {}
-        for name, source in self._key.items():
-            if source not in keys:
-                message = f"the record has no key attribute {source!r}"
-                raise Rejected(message, code="KeyIsNull")
-            key[name] = dict(keys[source])
-        if image is None or not self._is_member(keys, image):
-            return Desired(key, None, NO_IMAGE_DIGEST)
+        if image is not None and not self._membership.holds(change.keys, image):
+            image = None
+        return self._desired(change, image, None, Event(None, change.table, change.micros))
+
+    def _desired(self, change: ChangeRecord, image: Image | None, old: Image | None, event: Event) -> Desired:
+        if image is None:
+            return Desired(NO_IMAGE_DIGEST, (), self._leaves(change, ()))
         image_digest = digest(image)  # first: it finds what is malformed anywhere in the image
-        return Desired(key, self._row(key, keys, image), image_digest)
+        scope = Scope(change.keys, image, old, event)
+        if self._for_each is None:
+            rows: tuple[Row, ...] = (self._row(scope, image),)
+        else:
+            rows = tuple(self._row(element, image) for element in scope.elements(self._for_each))
+            _see_that_keys_differ(rows)
+        return Desired(image_digest, rows, self._leaves(change, rows))
 
-    def _row(self, key: Image, keys: Mapping[str, Mapping[str, str]], image: Image) -> Image:
+    def _row(self, scope: Scope, image: Image) -> Row:
+        key = self._key_of(scope)
         if self._fields is None:
-            return {**image, **key}
-        row = dict(key)
-        scope = _Scope(keys, image)
-        for name, field in self._fields.items():
-            value = field(scope)
-            if value is not None:
-                row[name] = value
-        return row
+            return Row(key, image if self._form == "attributes" else {WHOLE: image_to_plain(image)})
+        if self._form == "plain":
+            return Row(key, {name: field.plain(scope) for name, field in self._fields.items()})
+        values = ((name, field(scope)) for name, field in self._fields.items())
+        return Row(key, {name: value for name, value in values if value is not None})
 
-    def _was_outside(self, change: ChangeRecord) -> bool:
-        if not change.old_image and change.event_name != "INSERT":
-            return False
-        images = (change.old_image, *change.between) if change.old_image else change.between
-        return not any(self._may_be_member(change.keys, image) for image in images)
+    def _key_of(self, scope: Scope) -> Image:
+        return {name: check_key_value(name, value.text, value(scope)) for name, value in self._key.items()}
 
-    def _may_be_member(self, keys: Mapping[str, Mapping[str, str]], image: msgspec.Raw) -> bool:
+    def _leaves(self, change: ChangeRecord, rows: tuple[Row, ...]) -> tuple[Image, ...]:
+        if self._has_ledger:
+            return ()
+        if self._is_fixed:
+            return () if rows else (self._key_of(Scope(change.keys, None)),)
+        had: dict[str, Image] = {}
+        for image in (change.old_image, *change.between, change.new_image):
+            for key in self._keys_of_earlier(change.keys, image) if image else ():
+                had[key_text(list(key.values()))] = key
+        has = {row.text for row in rows}
+        return tuple(key for text, key in had.items() if text not in has)
+
+    def _keys_of_earlier(self, keys: Keys, raw: msgspec.Raw) -> Iterable[Image]:
+        """The keys of the rows an earlier image had; none where it can't be mapped, and so never had any."""
         try:
-            return self._is_member(keys, decode_image(image))
-        except Rejected:  # what can't be judged may have been inside: a delete too many does no harm
-            return True
-
-    def _is_member(self, keys: Mapping[str, Mapping[str, str]], image: Image) -> bool:
-        """JMESPath's own truth: false, null, and empty texts, lists and objects are false."""
-        if self._when is None:
-            return True
-        value = self._when.search(_Scope(keys, image).plain())
-        return value is not None and value is not False and value not in ("", [], {})
+            image = decode_image(raw)
+            scope = Scope(keys, image)
+            if not self._membership.holds(keys, image):
+                return ()
+            scopes = (scope,) if self._for_each is None else tuple(scope.elements(self._for_each))
+            return [self._key_of(each) for each in scopes]
+        except Rejected:
+            return ()
 
 
-def _new_image(change: ChangeRecord) -> Image | None:
-    if change.event_name == "REMOVE":
-        return None
-    if not change.new_image:  # a stream of keys only, say: never to be taken for a delete
-        message = f"the {change.event_name} carries no new image, so nobody knows what to write"
-        raise Rejected(message, code="NoImage")
-    return decode_image(change.new_image)
+def _see_that_keys_differ(rows: Sequence[Row]) -> None:
+    seen: set[str] = set()
+    for row in rows:
+        if row.text in seen:
+            message = f"for_each: two elements make one row: both have the key {row.text}"
+            raise Rejected(message, code="KeyNotUnique")
+        seen.add(row.text)
 
 
-class _Scope:
-    """What an expression sees: `new` and `keys`; the plain form is made only when an expression asks."""
-
-    def __init__(self, keys: Mapping[str, Mapping[str, str]], image: Image) -> None:
-        self.raw: dict[str, Image] = {
-            "keys": {name: dict(value) for name, value in keys.items()},
-            "new": image,
-        }
-        self._plain: dict[str, Plain] | None = None
-
-    def plain(self) -> dict[str, Plain]:
-        if self._plain is None:
-            self._plain = {name: image_to_plain(image) for name, image in self.raw.items()}
-        return self._plain
-
-
-_Field = Callable[[_Scope], AttributeValue | None]
-
-
-def _field(text: str) -> _Field:
-    expression = Expression(text)
-    path = expression.path
-    if path is not None and len(path) > 1 and path[0] in ("new", "keys"):
-        root, names = path[0], path[1:]
-        return lambda scope: follow(names, scope.raw[root])
-
-    def computed(scope: _Scope) -> AttributeValue | None:
-        value = expression.search(scope.plain())
-        return None if value is None else from_plain(value)
-
-    return computed
-
-
-def _key_attribute(name: str, text: str) -> str:
-    path = Expression(text).path
-    if path is None or len(path) != 2 or path[0] != "keys":  # noqa: PLR2004 - `keys.` and one name
-        message = (
-            f"key: {name}: {text!r} must be one of the item's own keys, such as keys.orderId; "
-            "rows that move with other attributes are not supported yet"
-        )
-        raise SettingsError(message)
-    return path[1]
+def _source_key(value: Value) -> str | None:
+    """The key attribute of the source that a key is, None for any other expression."""
+    path = value.path
+    return path[1] if path is not None and path[0] == "keys" and len(path) == 2 else None  # noqa: PLR2004 - `keys.` and one name

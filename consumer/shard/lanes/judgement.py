@@ -54,7 +54,9 @@ def judge(groups: Sequence[list[Ticket]], outcomes: Sequence[Outcome], outage: O
                 outage.answered()
         else:
             counts = isinstance(error, Rejected) and outage.rejected(group[-1][0], error)
-            if isinstance(error, Unavailable):
+            if isinstance(error, Unavailable) and error.of_item:
+                outage.answered()
+            elif isinstance(error, Unavailable):
                 judgement.unavailable = error
             judgement.failures[item] = Failure(list(group), error, len(group), counts)
     return judgement

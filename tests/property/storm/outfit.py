@@ -9,7 +9,8 @@ from consumer.log import Logger
 from consumer.metrics import Metrics
 from consumer.processors.projection.mapping import ProjectionMapping
 from consumer.settings.context import ShardContext, TableFacts
-from consumer.settings.model import DynamoDBStore, DynamoDBTable, Projection, Settings
+from consumer.settings.model import Projection, Settings
+from consumer.settings.stores import DynamoDBTable, Store
 from tests.property.storm.world import APPLICATION, VIEW
 from tests.support.changes import TABLE
 
@@ -21,13 +22,14 @@ class Outfit:
     """Settings, metrics, a log that says nothing, and projections compiled."""
 
     def __init__(self) -> None:
-        store = DynamoDBStore(dynamodb=DynamoDBTable(table=VIEW))
+        store = Store(dynamodb=DynamoDBTable(table=VIEW))
         self._projection = Projection(store=store, key={"id": "keys.id"})
+        projection = self._projection.model_dump(exclude_none=True)
         settings = {
             "application": APPLICATION,
             "source": {"kinesis": {"stream": "orders-changes", "table": TABLE}},
             # A receiver's settings are a projection's by name only: there is no such processor to be set.
-            "processors": [{"name": name, "projection": self._projection.model_dump()} for name in _NAMES],
+            "processors": [{"name": name, "projection": projection} for name in _NAMES],
         }
         self.context = ShardContext(
             settings=Settings.model_validate(settings),

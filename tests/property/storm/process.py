@@ -7,8 +7,10 @@ from typing import Any
 
 from consumer.filters.pattern import Filter, Pattern
 from consumer.processors.base import Outcome, Processor
-from consumer.processors.projection.processor import ProjectionProcessor
-from consumer.processors.projection.sink import ProjectionSink, SourceReader
+from consumer.processors.gated import GatedProcessor
+from consumer.processors.projection.dynamodb import RowSink
+from consumer.processors.source import SourceReader
+from consumer.settings.context import TableFacts
 from consumer.shard.lanes import Lanes, LaneTools, Settle, Ticket
 from consumer.shard.path import RecordPath
 from consumer.shard.window import Window
@@ -133,16 +135,17 @@ class Process:
     def _projection(self) -> Processor:
         world, context = self._world, self._outfit.context
         target = context.targets[VIEW]
-        return ProjectionProcessor(
+        assert isinstance(target, TableFacts)
+        return GatedProcessor(
             self._outfit.mapping(world.history.when),
-            ProjectionSink(
+            RowSink(
                 Connection(world, VIEW, self.step),
                 target,
                 adopt=False,
                 tombstone_seconds=1.0,
                 clock=world.clock,
+                is_stopping=lambda: self.is_stopping,
             ),
             SourceReader(Connection(world, "source", self.step), context.source_table, readable=True),
             on_tie=lambda: world.note(VIEW, "ties"),
-            is_stopping=lambda: self.is_stopping,
         )

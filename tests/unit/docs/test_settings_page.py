@@ -14,6 +14,9 @@ SCHEMA: dict[str, Any] = json.loads(settings_schema())
 OVERRIDES = ("processors", 0, "delivery")
 """The same settings as `delivery`: told there."""
 
+SAME_STORES = ("processors", 0, "aggregate", "store")
+"""The same settings as a projection's stores: told there."""
+
 MAPPINGS_OF_NAMES = {"key", "fields"}
 
 
@@ -21,6 +24,8 @@ def settings(node: dict[str, Any], path: Path = ()) -> Iterator[tuple[Path, dict
     """Each setting that holds a value: its path, its schema, and whether it must be there."""
     for name, schema in node.get("properties", {}).items():
         here = (*path, name)
+        if here == SAME_STORES:
+            continue
         parts = [] if here == OVERRIDES else list(mappings(schema))
         for part, below in parts:
             yield from settings(part, (*here, *below))

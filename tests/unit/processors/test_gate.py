@@ -4,10 +4,10 @@ import pytest
 
 from consumer.attributes import NO_IMAGE_DIGEST, RESERVED
 from consumer.processors.gate import (
-    DYNAMODB_EQUAL,
     DYNAMODB_NEWER,
     Stamp,
     Verdict,
+    dynamodb_equal,
     dynamodb_equal_values,
     dynamodb_newer_values,
     is_past_horizon,
@@ -94,20 +94,21 @@ def test_dynamodbs_condition_never_holds_for_a_row_that_is_not_ours() -> None:
 
 def test_the_compare_and_set_holds_only_for_the_very_stamp_that_was_read() -> None:
     stamps = [
-        Stamp(version, digest)
-        for version, digest in itertools.product(versions(), ("a", "b", NO_IMAGE_DIGEST))
+        Stamp(version, digest, rounds)
+        for version, digest, rounds in itertools.product(versions(), ("a", NO_IMAGE_DIGEST), (0, 1, 2))
     ]
     distinct = list(dict.fromkeys(stamps))
     for held, read in itertools.product(distinct, distinct):
-        passes = holds(DYNAMODB_EQUAL, row_with(held), {"#t": RESERVED}, dynamodb_equal_values(read))
+        passes = holds(dynamodb_equal(read), row_with(held), {"#t": RESERVED}, dynamodb_equal_values(read))
         assert passes is (held == read)
 
 
 def test_a_stamp_comes_back_from_the_row_as_it_was_kept() -> None:
     for version in versions():
-        stamp = Stamp(version, "0123456789abcdef")
-        kept = stamp_from_attribute(stamp_to_attribute(stamp))
-        assert (kept, kept.version.granularity) == (stamp, version.granularity)
+        for rounds in (0, 1, 7):
+            stamp = Stamp(version, "0123456789abcdef", rounds)
+            kept = stamp_from_attribute(stamp_to_attribute(stamp))
+            assert (kept, kept.version.granularity) == (stamp, version.granularity)
 
 
 @pytest.mark.parametrize(

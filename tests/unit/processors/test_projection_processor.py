@@ -10,12 +10,14 @@ import pytest
 from consumer.attributes import RESERVED, digest
 from consumer.errors import Rejected, Unavailable
 from consumer.processors.base import APPLIED, SKIPPED, STALE
-from consumer.processors.projection.mapping import ProjectionMapping
-from consumer.processors.projection.processor import CONNECTIONS, ProjectionProcessor
-from consumer.processors.projection.sink import DynamoDB, ProjectionSink, SourceReader
+from consumer.processors.gated import GatedProcessor
+from consumer.processors.projection.dynamodb import CONNECTIONS, RowSink
+from consumer.processors.projection.mapping import Desired, ProjectionMapping
+from consumer.processors.source import DynamoDB, SourceReader
 from consumer.record import Granularity, Image
 from consumer.settings.context import TableFacts
-from consumer.settings.model import DynamoDBStore, DynamoDBTable, Projection
+from consumer.settings.model import Projection
+from consumer.settings.stores import DynamoDBTable, Store
 from tests.support.changes import TABLE, put, remove
 from tests.support.in_memory_dynamodb import Answer, InMemoryDynamoDB, Table
 
@@ -59,19 +61,23 @@ class World:
         when: str | None = None,
         is_stopping: Callable[[], bool] = lambda: False,
         tombstone_seconds: float = TOMBSTONE_SECONDS,
-    ) -> ProjectionProcessor:
-        store = DynamoDBStore(dynamodb=DynamoDBTable(table="view"))
+    ) -> GatedProcessor[Desired]:
+        store = Store(dynamodb=DynamoDBTable(table="view"))
         facts = TableFacts(name=TABLE, region="r", partition_key="id", key_types={"id": "S"})
         view = facts.model_copy(update={"name": "view", "ttl_attribute": ttl_attribute})
         dynamodb = client or self.dynamodb
-        return ProjectionProcessor(
+        return GatedProcessor(
             ProjectionMapping(Projection(store=store, key={"id": "keys.id"}, when=when)),
-            ProjectionSink(
-                dynamodb, view, adopt=adopt, tombstone_seconds=tombstone_seconds, clock=lambda: NOW
+            RowSink(
+                dynamodb,
+                view,
+                adopt=adopt,
+                tombstone_seconds=tombstone_seconds,
+                clock=lambda: NOW,
+                is_stopping=is_stopping,
             ),
             SourceReader(dynamodb, facts, readable=readable),
             on_tie=self._count_tie,
-            is_stopping=is_stopping,
         )
 
     def _count_tie(self) -> None:

@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from consumer.processors.base import APPLIED, HELD
-from consumer.processors.projection.processor import CONNECTIONS
-from consumer.processors.projection.sink import Answer
+from consumer.processors.projection.dynamodb import CONNECTIONS
+from consumer.processors.source import Answer
 from tests.support.changes import put
 from tests.unit.processors.test_projection_processor import World
 

@@ -1,12 +1,15 @@
 """Tombstones outlive whatever may still bring back an older change."""
 
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from consumer.aws.clients import Clients
+from consumer.processors.base import ProcessorTools
 from consumer.processors.build import build_processor
 from consumer.record import ChangeRecord
+from consumer.settings.context import TableFacts
+from consumer.stores.opened import Stores
 from tests.support.changes import TABLE, put, remove
 from tests.support.context import shard_context
 from tests.support.in_memory_dynamodb import InMemoryDynamoDB, Table
@@ -34,17 +37,17 @@ class World:
         context = shard_context(retention_hours=stream_hours).model_copy(
             update={"dead_letter_retention_seconds": queue_hours * HOUR}
         )
-        target = context.targets["view"].model_copy(update={"ttl_attribute": "expires"})
+        view = context.targets["view"]
+        assert isinstance(view, TableFacts)
+        target = view.model_copy(update={"ttl_attribute": "expires"})
         context = context.model_copy(update={"targets": {"view": target}})
         clients = OneClient(InMemoryDynamoDB({TABLE: Table("id"), target.name: self.view}))
         (settings,) = context.settings.processors
         self._processor = build_processor(
             settings,
             context,
-            cast("Clients", clients),
-            clock=lambda: self.now,
-            on_tie=lambda: None,
-            is_stopping=lambda: False,
+            cast("Stores", SimpleNamespace(aws=clients)),
+            ProcessorTools(clock=lambda: self.now, uniform=lambda: 0.5),
         )
 
     async def process(self, change: ChangeRecord) -> str:

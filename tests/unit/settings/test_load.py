@@ -151,21 +151,21 @@ def test_durations_are_read_in_seconds(tmp_path: Path) -> None:
             "key: { a: keys.a, b: keys.b, c: keys.c }",
             10,
             "processors[0].projection.key",
-            "has 3 entries; at most 2 are allowed",
+            "a key in dynamodb has at most 2 attributes, not 3",
         ),
         (
             "key: { orderId: keys.orderId }",
-            "key: { orderId: new.orderId }",
+            "key: { orderId: old.orderId }",
             10,
             "processors[0].projection.key.orderId",
-            "keys made of other attributes come with a later release",
+            "`old.orderId` leads nowhere: begin with `keys` (its key attributes) or `new` (the item as it is)",
         ),
         (
             "total: new.totalPrice",
-            "total: old.totalPrice",
+            "total: item.totalPrice",
             11,
             "processors[0].projection.fields.total",
-            "`old.totalPrice` leads nowhere: begin with `new.`",
+            "`item.totalPrice` leads nowhere: begin with `keys`",
         ),
         (
             "total: new.totalPrice",
@@ -197,10 +197,11 @@ def test_durations_are_read_in_seconds(tmp_path: Path) -> None:
         ),
         (
             "    projection:\n",
-            "    aggregate: {}\n    projection:\n",
+            "    replication: {}\n    projection:\n",
             8,
-            "processors[0].aggregate",
-            "no such setting; allowed here: `name`, `filters`, `projection`, `delivery`, `start_here`",
+            "processors[0].replication",
+            "no such setting; allowed here: `name`, `filters`, `projection`, `aggregate`, `delivery`, "
+            "`start_here`",
         ),
     ],
 )

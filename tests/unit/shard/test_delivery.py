@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from consumer.aws.client import Answer
-from consumer.aws.clients import Clients
 from consumer.errors import Unavailable
 from consumer.log import open_log
 from consumer.metrics import Metrics
@@ -23,6 +23,7 @@ from consumer.shard.delivery import ShardDelivery
 from consumer.shard.path import Decoded, decode_all
 from consumer.shard.window import Window
 from consumer.status import read_statuses, status_directory
+from consumer.stores.opened import Stores
 from tests.support.changes import envelope, in_stream
 from tests.support.context import shard_context
 from tests.unit.shard.rig import HeldProcessor, Letters, make_path
@@ -65,7 +66,7 @@ async def delivery_of(
     status_directory(run_directory).mkdir()
     delivery = ShardDelivery(
         context or shard_context(),
-        cast("Clients", aws),
+        cast("Stores", SimpleNamespace(aws=aws)),
         Metrics(CollectorRegistry()),
         run_directory,
         open_log(log or BytesIO()),
