@@ -16,7 +16,7 @@ from pathlib import Path
 from checkpoint.guard import LeaderLockGuard
 from checkpoint.tables import TableNotReadyError
 from consumer.aws.boto import default_region, endpoint_url
-from consumer.aws.clients import Clients, open_clients
+from consumer.aws.clients import Clients
 from consumer.errors import SettingsError, Unavailable
 from consumer.log import Logger, open_log, take_standard_logging
 from consumer.metrics import metrics_directory
@@ -28,6 +28,7 @@ from consumer.pod.supervisor import Supervisor
 from consumer.settings.context import ShardContext
 from consumer.settings.model import Settings
 from consumer.status import status_directory
+from consumer.stores.opened import Stores, open_stores
 
 _RETRY_SECONDS = 5.0
 _RELEASE_SECONDS = 5.0
@@ -72,21 +73,21 @@ async def run(
             supervisor=supervisor,
             started_at=time.time(),
         )
-        async with serve_ops(pod, ops_host, ops_port) as url, open_clients(endpoint_url) as clients:
+        async with serve_ops(pod, ops_host, ops_port) as url, open_stores(endpoint_url) as stores:
             log.info("serving /status, /metrics, /healthz and /readyz", url=url, run_directory=str(directory))
-            context = await _until_prepared(pod, settings, clients, log)
+            context = await _until_prepared(pod, settings, stores, log)
             if context is None:
                 return 0
             launch = write_plans(context, directory, os.environ, shard_module)
             pod.waiting_for = None
-            guard = _guard(context, clients)
+            guard = _guard(context, stores.aws)
             async with _housekeeping(pod, guard, log):
                 is_clean = await supervisor.run(launch, partial(_release, guard))
             await _release(guard)
             return 0 if is_clean else 1
 
 
-async def _until_prepared(pod: Pod, settings: Settings, clients: Clients, log: Logger) -> ShardContext | None:
+async def _until_prepared(pod: Pod, settings: Settings, stores: Stores, log: Logger) -> ShardContext | None:
     """Prepare the start, again and again while AWS can't be asked; None if stopped before."""
     region = default_region()
     stopped = asyncio.create_task(pod.supervisor.stopped())
@@ -95,7 +96,7 @@ async def _until_prepared(pod: Pod, settings: Settings, clients: Clients, log: L
             preparing = asyncio.create_task(
                 prepare(
                     settings,
-                    clients,
+                    stores,
                     worker_id=pod.worker_id,
                     region=region,
                     endpoint_url=endpoint_url,

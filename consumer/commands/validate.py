@@ -108,11 +108,11 @@ def _place(on_failure: OnFailure | None) -> str:
 async def _look_at_aws(settings: Settings) -> list[str]:
     # Imported here, since a look at the file alone needs neither boto3 nor the half second it takes.
     from consumer.aws.boto import default_region, endpoint_url  # noqa: PLC0415
-    from consumer.aws.clients import open_clients  # noqa: PLC0415
     from consumer.pod.preflight import inspect  # noqa: PLC0415
+    from consumer.stores.opened import open_stores  # noqa: PLC0415
 
-    async with open_clients(endpoint_url) as clients:
-        found = await inspect(settings, clients, default_region())
+    async with open_stores(endpoint_url) as stores:
+        found = await inspect(settings, stores, default_region())
     return [
         f"AWS: good in {found.source_table.region}",
         f"  stream       {settings.source.kinesis.stream}, keeps records {found.stream_retention_hours} h",

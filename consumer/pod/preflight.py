@@ -7,14 +7,16 @@ DescribeKinesisStreamingDestination, GetItem.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, cast
 
 from checkpoint.api import Api
 from consumer.errors import SettingsError
 from consumer.pod.letters import LetterClients, LetterFindings, look_at_letters
-from consumer.pod.targets import Findings, check_homes, check_target
-from consumer.settings.context import TableFacts
-from consumer.settings.model import Processor, Settings
+from consumer.pod.targets.checks import Findings
+from consumer.pod.targets.look import look_at_targets
+from consumer.pod.targets.tables import look_at_table
+from consumer.settings.context import TableFacts, Target
+from consumer.settings.model import Settings
+from consumer.stores.opened import Stores
 
 _NOT_THERE = "ResourceNotFoundException"
 _DENIED = "AccessDeniedException"
@@ -22,14 +24,6 @@ _ANY_KEY = {"S": "tidemark", "N": "0", "B": "dGlkZW1hcms="}
 """A key value of each type, to see whether an item may be read; whether it is there does not matter."""
 
 _USABLE = {"ACTIVE", "UPDATING"}
-
-
-class Clients(Protocol):
-    """Where clients come from: consumer.aws.clients.Clients."""
-
-    def client(self, service: str, region: str) -> Api:
-        """The client of a service in a region."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +38,14 @@ class Inspection:
 
     source_table: TableFacts
     source_readable: bool
-    targets: Mapping[str, TableFacts]
+    targets: Mapping[str, Target]
     stream_retention_hours: int
     letters: LetterFindings
     warnings: tuple[str, ...]
 
 
 async def inspect(
-    settings: Settings, clients: Clients, region: str, letter_clients: LetterClients | None = None
+    settings: Settings, stores: Stores, region: str, letter_clients: LetterClients | None = None
 ) -> Inspection:
     """Look at the stream, the table, its destination, every target, and where dead letters go.
 
@@ -61,21 +55,17 @@ async def inspect(
     """
     findings = Findings()
     source = settings.source.kinesis
-    dynamodb = clients.client("dynamodb", region)
-    retention, table, targets, letters = await asyncio.gather(
-        _retention_hours(clients.client("kinesis", region), source.stream, region, findings),
-        _table(dynamodb, source.table, region, "source.kinesis.table", findings),
-        _targets(settings, clients, region, findings),
+    dynamodb = stores.aws.client("dynamodb", region)
+    retention, table, letters = await asyncio.gather(
+        _retention_hours(stores.aws.client("kinesis", region), source.stream, region, findings),
+        look_at_table(dynamodb, source.table, region, "source.kinesis.table", findings),
         asyncio.to_thread(look_at_letters, settings, region, letter_clients),
     )
     readable = False
     if table is not None:
         readable = await _is_readable(dynamodb, table)
         await _check_destination(dynamodb, settings, table, findings, readable=readable)
-        for processor in settings.processors:
-            if processor.name in targets:
-                check_target(processor, table, targets[processor.name], findings)
-    check_homes(targets, findings)
+    targets = await look_at_targets(settings, stores, region, table, findings)
     findings.problems += letters.problems
     if findings.problems or table is None or retention is None:
         raise SettingsError("\n".join(findings.problems))
@@ -108,66 +98,6 @@ async def _retention_hours(kinesis: Api, stream: str, region: str, findings: Fin
         )
         return None
     return int(summary["RetentionPeriodHours"])
-
-
-async def _targets(
-    settings: Settings, clients: Clients, region: str, findings: Findings
-) -> dict[str, TableFacts]:
-    """The target tables that are there, by processor name."""
-
-    async def target(processor: Processor) -> TableFacts | None:
-        store, where = processor.store.dynamodb, f"processors.{processor.name}.{processor.kind}.store"
-        if store is None:
-            findings.problems.append(f"{where}: only DynamoDB is a store yet")
-            return None
-        home = store.region or region
-        return await _table(clients.client("dynamodb", home), store.table, home, where, findings)
-
-    found = await asyncio.gather(*(target(processor) for processor in settings.processors))
-    names = (processor.name for processor in settings.processors)
-    return {name: table for name, table in zip(names, found, strict=True) if table is not None}
-
-
-async def _table(
-    dynamodb: Api, name: str, region: str, setting: str, findings: Findings
-) -> TableFacts | None:
-    where = f"{setting}: table {name!r} in {region}"
-    request = {"TableName": name}
-    answer = await dynamodb.call("DescribeTable", request, expect=(_NOT_THERE, _DENIED))
-    if answer.error == _NOT_THERE:
-        findings.problems.append(f"{where}: there is no such table; create it, or correct the name or region")
-        return None
-    if answer.error == _DENIED:
-        findings.problems.append(f"{where}: not allowed to look at it; allow dynamodb:DescribeTable")
-        return None
-    table = answer.body["Table"]
-    if table["TableStatus"] not in _USABLE:
-        findings.problems.append(
-            f"{where} is {table['TableStatus']}; wait until it is ACTIVE and start again"
-        )
-        return None
-    ttl = await dynamodb.call("DescribeTimeToLive", request, expect=(_DENIED,))
-    if ttl.error == _DENIED:
-        findings.problems.append(
-            f"{where}: not allowed to look at its TTL; allow dynamodb:DescribeTimeToLive"
-        )
-        return None
-    return _facts(table, ttl.body.get("TimeToLiveDescription", {}), name, region)
-
-
-def _facts(table: Mapping[str, Any], ttl: Mapping[str, Any], name: str, region: str) -> TableFacts:
-    keys = {entry["KeyType"]: entry["AttributeName"] for entry in table["KeySchema"]}
-    types = {entry["AttributeName"]: entry["AttributeType"] for entry in table["AttributeDefinitions"]}
-    return TableFacts(
-        name=name,
-        region=region,
-        partition_key=keys["HASH"],
-        sort_key=keys.get("RANGE"),
-        ttl_attribute=ttl.get("AttributeName")
-        if ttl.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
-        else None,
-        key_types={key: cast("Literal['S', 'N', 'B']", types[key]) for key in keys.values()},
-    )
 
 
 async def _is_readable(dynamodb: Api, table: TableFacts) -> bool:

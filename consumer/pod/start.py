@@ -9,17 +9,18 @@ from checkpoint.positions import Positions, changed_processors
 from consumer.errors import SettingsError
 from consumer.log import Logger
 from consumer.pod.letters import try_files
-from consumer.pod.preflight import Clients, Inspection, inspect
+from consumer.pod.preflight import Inspection, inspect
 from consumer.processors.base import fingerprint
-from consumer.settings.context import Endpoint, ShardContext
+from consumer.settings.context import Endpoint, ShardContext, TableFacts
 from consumer.settings.document import field_name
 from consumer.settings.filters import filter_doubts
 from consumer.settings.model import Settings
+from consumer.stores.opened import Stores
 
 
 async def prepare(
     settings: Settings,
-    clients: Clients,
+    stores: Stores,
     *,
     worker_id: str,
     region: str,
@@ -34,12 +35,12 @@ async def prepare(
         Unavailable: AWS can't be asked now; all of it may be done again.
     """
     try_files(settings)
-    inspection = await inspect(settings, clients, region)
+    inspection = await inspect(settings, stores, region)
     doubts = (f"{field_name(path)}: {doubt}" for path, doubt in filter_doubts(settings))
     for warning in (*doubts, *inspection.warnings):
         log.warning(warning)
     application, stream = settings.application, settings.source.kinesis.stream
-    dynamodb = clients.client("dynamodb", region)
+    dynamodb = stores.aws.client("dynamodb", region)
     positions = Positions(dynamodb, application)
     await positions.create()
     await create_tables(dynamodb, application)
@@ -48,7 +49,7 @@ async def prepare(
     await _accept_processors(settings, positions, running=running)
     first_start_at = await positions.first_start(clock())
     start = start_position(settings, first_start_at)
-    report = await seed(dynamodb, clients.client("kinesis", region), application, stream, start)
+    report = await seed(dynamodb, stores.aws.client("kinesis", region), application, stream, start)
     log.info("leases seeded", written=report.written, moved=report.moved, reason=report.reason)
     return context_of(
         settings,
@@ -74,7 +75,7 @@ def context_of(
         settings=settings,
         worker_id=worker_id,
         region=region,
-        endpoints=_endpoints(region, {target.region for target in inspection.targets.values()}, endpoint_url),
+        endpoints=_endpoints(region, _regions(inspection), endpoint_url),
         source_table=inspection.source_table,
         source_readable=inspection.source_readable,
         targets=dict(inspection.targets),
@@ -82,6 +83,10 @@ def context_of(
         dead_letter_retention_seconds=inspection.letters.retention_seconds,
         first_start_at=first_start_at,
     )
+
+
+def _regions(inspection: Inspection) -> set[str]:
+    return {target.region for target in inspection.targets.values() if isinstance(target, TableFacts)}
 
 
 def start_position(settings: Settings, first_start_at: float) -> Start:

@@ -241,6 +241,14 @@ class Processor(Model):
         return kind.store
 
     @property
+    def ledger_name(self) -> str | None:
+        """The ledger's DynamoDB table; aggregates that share a table have one each."""
+        table = self.store.dynamodb
+        if table is None or table.ledger is not None:
+            return table.ledger if table is not None else None
+        return f"{table.table}-ledger" if self.aggregate is None else f"{table.table}-{self.name}-ledger"
+
+    @property
     def keeps_state(self) -> bool:
         """Whether its target is made equal to the source, rather than told of each change."""
         return True  # both kinds do

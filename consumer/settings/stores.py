@@ -42,11 +42,6 @@ class DynamoDBTable(Model):
     region: str | None = None
     ledger: TableName | None = None
 
-    @property
-    def ledger_name(self) -> str:
-        """The ledger's table."""
-        return self.ledger or f"{self.table}-ledger"
-
 
 class PostgreSQLTable(Model):
     """A PostgreSQL table.

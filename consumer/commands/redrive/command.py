@@ -85,7 +85,7 @@ def _check(options: Options, settings: Settings) -> None:
 
 async def _targets(settings: Settings, stores: Stores, region: str, stop: asyncio.Event) -> dict[str, Target]:
     """The processors, built as a shard process builds them."""
-    inspection = await inspect(settings, stores.aws, region)
+    inspection = await inspect(settings, stores, region)
     context = context_of(
         settings,
         inspection,

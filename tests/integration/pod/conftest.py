@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from consumer.aws.clients import Clients
 from consumer.settings.model import Settings
+from consumer.stores.opened import Stores
 from sandbox.process import SandboxProcess
 from tests.integration.conftest import Aws
 from tests.integration.streams import create_stream
@@ -82,6 +82,6 @@ def shop(aws: Aws, prefix: str) -> Shop:
 
 
 @pytest_asyncio.fixture
-async def clients(sandbox: SandboxProcess) -> AsyncIterator[Clients]:
+async def stores(sandbox: SandboxProcess) -> AsyncIterator[Stores]:
     async with clients_of(sandbox) as opened:
-        yield opened
+        yield Stores(opened, {})

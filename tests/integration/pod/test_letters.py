@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from consumer.aws.clients import Clients
 from consumer.errors import SettingsError, Unavailable
 from consumer.log import open_log
 from consumer.pod.letters import LetterClients, look_at_letters, try_files
 from consumer.pod.preflight import inspect
 from consumer.pod.start import prepare
+from consumer.stores.opened import Stores
 from sandbox.faults.fault import Fault
 from sandbox.process import SandboxProcess
 from tests.integration.pod.conftest import REGION, Shop
@@ -48,14 +48,14 @@ def to(**on_failure: object) -> dict[str, dict[str, object]]:
     return {"on_failure": on_failure}
 
 
-async def test_a_good_queue_bucket_and_topic_are_told_without_a_warning(shop: Shop, clients: Clients) -> None:
+async def test_a_good_queue_bucket_and_topic_are_told_without_a_warning(shop: Shop, stores: Stores) -> None:
     shop.make_all()
     url = create_queue(shop, MessageRetentionPeriod=TWO_WEEKS)
     shop.aws.s3.create_bucket(Bucket=shop.prefix)
     topic = shop.aws.sns.create_topic(Name=shop.prefix)["TopicArn"]
     delivery = to(sqs=url, claim_check=f"s3://{shop.prefix}/large", sns=topic)
 
-    found = await inspect(shop.settings(delivery=delivery), clients, REGION)
+    found = await inspect(shop.settings(delivery=delivery), stores, REGION)
 
     assert found.warnings == ()
     assert found.letters.retention_seconds == 14 * 86_400
@@ -84,7 +84,7 @@ def test_a_queue_that_drops_letters_early_or_takes_no_large_ones_is_warned_of_wi
     assert found.problems == []
 
 
-async def test_what_is_not_there_is_told_at_once_with_what_to_do(shop: Shop, clients: Clients) -> None:
+async def test_what_is_not_there_is_told_at_once_with_what_to_do(shop: Shop, stores: Stores) -> None:
     shop.make_all()
     url = create_queue(shop)
     shop.aws.sqs.delete_queue(QueueUrl=url)
@@ -93,7 +93,7 @@ async def test_what_is_not_there_is_told_at_once_with_what_to_do(shop: Shop, cli
     delivery = to(sqs=url, claim_check=f"s3://{shop.prefix}-large", sns=topic)
 
     with pytest.raises(SettingsError) as caught:
-        await inspect(shop.settings(delivery=delivery, processors=[own]), clients, REGION)
+        await inspect(shop.settings(delivery=delivery, processors=[own]), stores, REGION)
 
     create = "create it, or correct the name"
     assert str(caught.value).splitlines() == [
@@ -154,14 +154,14 @@ def test_places_in_the_settings_are_asked_for_once_and_one_that_nobody_uses_is_n
 
 
 async def test_shard_processes_are_told_how_long_the_queues_keep_letters(
-    shop: Shop, clients: Clients, sandbox: SandboxProcess
+    shop: Shop, stores: Stores, sandbox: SandboxProcess
 ) -> None:
     shop.make_all()
     url = create_queue(shop, MessageRetentionPeriod="345600")
 
     context = await prepare(
         shop.settings(delivery=to(sqs=url)),
-        clients,
+        stores,
         worker_id="pod-0",
         region=REGION,
         endpoint_url=lambda _service, _region: sandbox.endpoint,
@@ -172,7 +172,7 @@ async def test_shard_processes_are_told_how_long_the_queues_keep_letters(
 
 
 async def test_a_file_that_can_t_be_written_ends_the_start(
-    shop: Shop, clients: Clients, sandbox: SandboxProcess, tmp_path: Path
+    shop: Shop, stores: Stores, sandbox: SandboxProcess, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     file = {"path": str(tmp_path / "file" / "letters.jsonl"), "durable": True}
@@ -181,7 +181,7 @@ async def test_a_file_that_can_t_be_written_ends_the_start(
     with pytest.raises(SettingsError, match="nothing can be written into"):
         await prepare(
             shop.settings(delivery=to(file=file)),
-            clients,
+            stores,
             worker_id="pod-0",
             region=REGION,
             endpoint_url=lambda _service, _region: sandbox.endpoint,

@@ -5,12 +5,12 @@ import pytest
 
 from checkpoint.leases import read_leases
 from checkpoint.positions import Positions
-from consumer.aws.clients import Clients
 from consumer.errors import SettingsError
 from consumer.log import open_log
 from consumer.pod.start import prepare
 from consumer.settings.context import ShardContext
 from consumer.settings.model import Settings
+from consumer.stores.opened import Stores
 from sandbox.process import SandboxProcess
 from tests.integration.pod.conftest import REGION, Shop
 
@@ -20,15 +20,15 @@ FIRST = 1_700_000_000.0
 class Starter:
     """Prepares starts of one application, at a clock of the test's own."""
 
-    def __init__(self, sandbox: SandboxProcess, clients: Clients) -> None:
-        self.clients = clients
+    def __init__(self, sandbox: SandboxProcess, stores: Stores) -> None:
+        self.stores = stores
         self.logged = io.BytesIO()
         self._endpoint = sandbox.endpoint
 
     async def prepare(self, settings: Settings, at: float = FIRST) -> ShardContext:
         return await prepare(
             settings,
-            self.clients,
+            self.stores,
             worker_id="pod-0",
             region=REGION,
             endpoint_url=lambda _service, _region: self._endpoint,
@@ -38,7 +38,7 @@ class Starter:
 
     async def checkpoint(self, application: str) -> None:
         """As KCL would, once the first record is settled."""
-        dynamodb = self.clients.client("dynamodb", REGION)
+        dynamodb = self.stores.aws.client("dynamodb", REGION)
         for lease in await read_leases(dynamodb, application):
             await dynamodb.call(
                 "UpdateItem",
@@ -52,8 +52,8 @@ class Starter:
 
 
 @pytest.fixture
-def starter(sandbox: SandboxProcess, clients: Clients) -> Starter:
-    return Starter(sandbox, clients)
+def starter(sandbox: SandboxProcess, stores: Stores) -> Starter:
+    return Starter(sandbox, stores)
 
 
 async def test_leases_are_there_before_the_daemon_and_the_context_says_where_everything_is(
@@ -63,7 +63,7 @@ async def test_leases_are_there_before_the_daemon_and_the_context_says_where_eve
 
     context = await starter.prepare(shop.settings())
 
-    leases = await read_leases(starter.clients.client("dynamodb", REGION), shop.prefix)
+    leases = await read_leases(starter.stores.aws.client("dynamodb", REGION), shop.prefix)
     assert [(lease.lease_key, lease.checkpoint) for lease in leases] == [
         ("shardId-000000000000", "TRIM_HORIZON")
     ]
@@ -110,7 +110,7 @@ async def test_before_anything_is_settled_processors_may_change(shop: Shop, star
     await starter.prepare(shop.settings("view"))
     await starter.prepare(shop.settings("view", "other"))
 
-    known = await Positions(starter.clients.client("dynamodb", REGION), shop.prefix).read_processors()
+    known = await Positions(starter.stores.aws.client("dynamodb", REGION), shop.prefix).read_processors()
     assert known is not None
     assert set(known) == {"view", "other"}
 
@@ -124,7 +124,7 @@ async def test_start_here_lets_a_new_processor_in(shop: Shop, starter: Starter) 
 
     await starter.prepare(shop.settings(processors=processors))
 
-    known = await Positions(starter.clients.client("dynamodb", REGION), shop.prefix).read_processors()
+    known = await Positions(starter.stores.aws.client("dynamodb", REGION), shop.prefix).read_processors()
     assert known is not None
     assert set(known) == {"view", "other"}
 
@@ -157,7 +157,7 @@ async def test_an_application_that_ran_before_its_source_was_kept_goes_on(
 
     await starter.prepare(shop.settings())
 
-    positions = Positions(starter.clients.client("dynamodb", REGION), shop.prefix)
+    positions = Positions(starter.stores.aws.client("dynamodb", REGION), shop.prefix)
     assert await positions.read_source() == (shop.stream, shop.orders)
 
 

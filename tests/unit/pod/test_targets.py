@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from consumer.pod.targets import Findings, check_target
+from consumer.pod.targets.checks import Findings, check_target
 from consumer.settings.context import TableFacts
 from tests.unit.pod.conftest import make_settings
 

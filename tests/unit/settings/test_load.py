@@ -158,7 +158,7 @@ def test_durations_are_read_in_seconds(tmp_path: Path) -> None:
             "key: { orderId: old.orderId }",
             10,
             "processors[0].projection.key.orderId",
-            "`old.orderId` leads nowhere: begin with `keys` (its key attributes) or `new` (the item as it is)",
+            "`old.orderId` leads nowhere: begin with `keys` (its key attributes) or `new`",
         ),
         (
             "total: new.totalPrice",
@@ -200,8 +200,7 @@ def test_durations_are_read_in_seconds(tmp_path: Path) -> None:
             "    replication: {}\n    projection:\n",
             8,
             "processors[0].replication",
-            "no such setting; allowed here: `name`, `filters`, `projection`, `aggregate`, `delivery`, "
-            "`start_here`",
+            "no such setting; allowed here: `name`, `filters`, `projection`, `aggregate`, `delivery`",
         ),
     ],
 )

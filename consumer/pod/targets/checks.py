@@ -1,10 +1,10 @@
 """What a processor's target must be like, held against the settings and the source. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from consumer.expressions import Expression
-from consumer.settings.context import TableFacts
+from consumer.settings.context import IndexFacts, SqlFacts, TableFacts, Target
 from consumer.settings.model import Processor, Projection
 
 
@@ -67,16 +67,42 @@ def _check_ttl(
         )
 
 
-def check_homes(targets: Mapping[str, TableFacts], findings: Findings) -> None:
-    """A table holds one row an item, and the gate lets each change in once: by whoever comes first."""
-    owners: dict[tuple[str, str], str] = {}
-    for name, target in targets.items():
-        owner = owners.setdefault((target.name, target.region), name)
-        if owner != name:
-            findings.problems.append(
-                f"processors.{name}: processor {owner!r} writes to table {target.name!r}"
-                " already, and each would undo what the other did; name another table"
-            )
+def check_homes(processors: Iterable[Processor], targets: Mapping[str, Target], findings: Findings) -> None:
+    """A row holds what one processor says of an item, and the gate lets each change in once.
+
+    Sums of several aggregates may stand side by side in one table: each owns its own.
+    """
+    owners: dict[str, list[Processor]] = {}
+    for processor in processors:
+        if processor.name not in targets:
+            continue
+        home = _home(targets[processor.name])
+        for owner in owners.setdefault(home, []):
+            if _shares_rows(owner, processor):
+                findings.problems.append(
+                    f"processors.{processor.name}: processor {owner.name!r} writes to {home} already, and"
+                    " each would undo what the other did; name another"
+                )
+                break
+        owners[home].append(processor)
+
+
+def _shares_rows(one: Processor, other: Processor) -> bool:
+    if one.aggregate is None or other.aggregate is None:
+        return True
+    if one.ledger_name is not None and one.ledger_name == other.ledger_name:
+        return True
+    return bool(one.aggregate.add.keys() & other.aggregate.add.keys())
+
+
+def _home(target: Target) -> str:
+    match target:
+        case TableFacts():
+            return f"table {target.name!r} in {target.region}"
+        case SqlFacts():
+            return f"PostgreSQL table {target.table!r}"
+        case IndexFacts():
+            return f"OpenSearch index {target.index!r}"
 
 
 def _check_key_type(where: str, text: str, source: TableFacts, target_type: str, findings: Findings) -> None:

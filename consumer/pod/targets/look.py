@@ -1,0 +1,55 @@
+"""Every processor's target as it is: the one place that knows every kind of store."""
+
+import asyncio
+
+from consumer.pod.targets.checks import Findings, check_homes, check_target
+from consumer.pod.targets.tables import look_at_table
+from consumer.settings.context import TableFacts, Target
+from consumer.settings.model import Processor, Settings
+from consumer.settings.stores import DynamoDBTable
+from consumer.stores.opened import Stores
+
+
+async def look_at_targets(
+    settings: Settings, stores: Stores, region: str, source: TableFacts | None, findings: Findings
+) -> dict[str, Target]:
+    """What is at each target, by processor name; what can't be used is a problem.
+
+    Args:
+        settings: the file's.
+        stores: through which it is looked at.
+        region: the application's.
+        source: the source table; None where it can't be used itself.
+        findings: where problems and warnings go.
+    """
+    looks = (_look(processor, stores, region, source, findings) for processor in settings.processors)
+    found = dict(zip((each.name for each in settings.processors), await asyncio.gather(*looks), strict=True))
+    targets = {name: target for name, target in found.items() if target is not None}
+    check_homes(settings.processors, targets, findings)
+    return targets
+
+
+async def _look(
+    processor: Processor, stores: Stores, region: str, source: TableFacts | None, findings: Findings
+) -> Target | None:
+    store, where = processor.store, f"processors.{processor.name}.{processor.kind}.store"
+    if store.dynamodb is not None:
+        return await _dynamodb(processor, store.dynamodb, stores, region, source, findings)
+    findings.problems.append(f"{where}: only DynamoDB is a store yet")
+    return None
+
+
+async def _dynamodb(
+    processor: Processor,
+    table: DynamoDBTable,
+    stores: Stores,
+    region: str,
+    source: TableFacts | None,
+    findings: Findings,
+) -> TableFacts | None:
+    home = table.region or region
+    where = f"processors.{processor.name}.{processor.kind}.store"
+    target = await look_at_table(stores.aws.client("dynamodb", home), table.table, home, where, findings)
+    if target is not None and source is not None:
+        check_target(processor, source, target, findings)
+    return target
