@@ -5,10 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.servers.opensearch import VERSION, OpenSearchServer, fresh_indices
+from tests.support.servers.opensearch_jars import MavenMissingError
 from tests.support.servers.postgresql import PostgreSQLServer, fresh_database
 
 POSTGRESQL_VARIABLE = "TIDEMARK_TEST_POSTGRESQL"
 """The URL of another server for the tests that stop none: PostgreSQL 14 or newer, a role with CREATEDB."""
+
+OPENSEARCH_VERSION_VARIABLE = "TIDEMARK_TEST_OPENSEARCH_VERSION"
+"""One of opensearch_jars.RUNNERS, for another than the newest."""
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +41,27 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
     else:
         with fresh_database(url) as database_url:
             yield database_url
+
+
+@pytest.fixture(scope="session")
+def opensearch_server() -> Iterator[OpenSearchServer]:
+    try:
+        server = OpenSearchServer(os.environ.get(OPENSEARCH_VERSION_VARIABLE, VERSION))
+    except MavenMissingError as error:
+        pytest.skip(str(error))
+    with server:
+        yield server
+
+
+@pytest.fixture
+def opensearch(opensearch_server: OpenSearchServer) -> Iterator[OpenSearchServer]:
+    """The server of the run; a test may stop and kill it. It is left running."""
+    yield opensearch_server
+    opensearch_server.start()
+
+
+@pytest.fixture
+def index_prefix(opensearch_server: OpenSearchServer) -> Iterator[str]:
+    """Begins the names of a test's indices, which are deleted after it."""
+    with fresh_indices(opensearch_server) as prefix:
+        yield prefix
