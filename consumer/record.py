@@ -102,3 +102,20 @@ class ChangeRecord(msgspec.Struct, frozen=True, gc=False):
     def version(self) -> Version:
         """What orders this change among its item's."""
         return Version(self.micros, self.granularity)
+
+    @property
+    def is_expiry(self) -> bool:
+        """Whether the item was deleted by DynamoDB's Time to Live, in the region where that happened."""
+        if self.event_name != "REMOVE" or not self.user_identity:
+            return False
+        try:
+            identity = _IDENTITY.decode(self.user_identity)
+        except msgspec.DecodeError:
+            return False
+        named = {name.lower(): value for name, value in identity.items()}
+        return (named.get("type"), named.get("principalid")) == _TIME_TO_LIVE
+
+
+_IDENTITY = msgspec.json.Decoder(dict[str, object])
+_TIME_TO_LIVE = ("Service", "dynamodb.amazonaws.com")
+"""Amazon DynamoDB API Reference, Record: type and principalId; captures have the names in both cases."""
