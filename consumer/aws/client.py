@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import re
 import ssl
 import time
 import zlib
@@ -16,7 +15,7 @@ import orjson
 from yarl import URL
 
 from consumer.aws.credentials import CredentialsSource
-from consumer.aws.services import Service
+from consumer.aws.services import Service, is_about_size
 from consumer.aws.signer import Credentials, Signer
 from consumer.errors import Rejected, Unavailable
 
@@ -34,9 +33,6 @@ _SKEW_CODES = frozenset(
 )
 _SKEW_WORTH_CORRECTING_SECONDS = 240.0
 """Services allow five minutes: a signature refused within four of them is wrong for another reason."""
-
-_ABOUT_SIZE = re.compile(r"\bsize\b", re.IGNORECASE)
-"""DynamoDB has no code for it: "Item size has exceeded the maximum allowed size", "Size of hashkey has …"."""
 
 _STALE_KEYS_CODES = frozenset({"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException"})
 
@@ -158,7 +154,7 @@ class AwsClient:
                 raise Rejected(
                     f"{self._service.name} {operation}: {reply.message}",
                     code=reply.code,
-                    by_store=_ABOUT_SIZE.search(reply.message) is None,
+                    by_store=not is_about_size(reply.message),
                 )
             if not skew_corrected and self._corrects_skew(reply):
                 skew_corrected = True

@@ -1,5 +1,6 @@
 """The AWS services we call by their JSON protocol, and whose fault each error code is."""
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -34,6 +35,9 @@ _TRANSIENT = frozenset(
     }
 )
 """The same page: transient errors; every 5xx is one too, whatever its code."""
+
+_ABOUT_SIZE = re.compile(r"\bsize\b", re.IGNORECASE)
+"""DynamoDB has no code for it: "Item size has exceeded the maximum allowed size", "Size of hashkey has …"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +105,8 @@ def service_named(name: str) -> Service:
         raise SettingsError(
             f"{name!r} is not one of the services called by JSON: {', '.join(_SERVICES)}"
         ) from None
+
+
+def is_about_size(message: str) -> bool:
+    """Whether a service refused something for being too large: no other record's fault, nor the store's."""
+    return _ABOUT_SIZE.search(message) is not None
