@@ -8,6 +8,9 @@ from consumer.record import ChangeRecord, EventName, Granularity, Image, StreamR
 from consumer.shard.envelopes import decode
 
 TABLE = "orders"
+BY_TTL = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+"""The identity of a deletion by DynamoDB's Time to Live."""
+
 _PRECISIONS = {Granularity.MICROSECOND: "MICROSECOND", Granularity.MILLISECOND: "MILLISECOND"}
 
 
@@ -20,6 +23,7 @@ def envelope(
     old: Image | None = None,
     granularity: Granularity = Granularity.MICROSECOND,
     table: str = TABLE,
+    user_identity: Mapping[str, str] | None = None,
 ) -> bytes:
     """The data of one Kinesis record."""
     change: dict[str, object] = {
@@ -31,7 +35,10 @@ def envelope(
         change["NewImage"] = new
     if old is not None:
         change["OldImage"] = old
-    return orjson.dumps({"eventName": event_name, "tableName": table, "dynamodb": change})
+    record: dict[str, object] = {"eventName": event_name, "tableName": table, "dynamodb": change}
+    if user_identity is not None:
+        record["userIdentity"] = user_identity
+    return orjson.dumps(record)
 
 
 def in_stream(data: bytes, sequence_number: int = 1, arrived_at_ms: int | None = None) -> StreamRecord:
