@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable
+from operator import attrgetter
 
 from consumer.errors import Unavailable
 from consumer.filters.pattern import Filter, Pattern
@@ -17,6 +18,7 @@ from consumer.shard.deadletter.letter import DeadLetters, Origin
 from consumer.shard.deadletter.logged import LoggedDeadLetters
 from consumer.shard.deadletter.places import DeadLetterPlaces
 from consumer.shard.lanes import LanePolicy, Lanes, LaneTools, Settle
+from consumer.shard.lanes.coalescing import StandsAlone
 from consumer.shard.path import DECODING, RecordPath
 from consumer.shard.window import Window
 from consumer.stores.opened import Stores
@@ -78,6 +80,7 @@ class Assembly:
                 lanes=delivery.parallelization_factor,
                 batch_size=delivery.batch_size,
                 coalesces=processor.keeps_state,
+                stands_alone=_stands_alone(processor),
                 batching_window=delivery.maximum_batching_window,
                 maximum_retry_attempts=delivery.maximum_retry_attempts,
                 maximum_record_age=delivery.maximum_record_age,
@@ -109,3 +112,9 @@ class Assembly:
     def _notice_failed(self, processor: str | None, error: Unavailable) -> None:
         self._metrics.dead_letter_notice_failures.labels(processor or DECODING).inc()
         self._log.warning("nobody was told of a dead letter", processor=processor, error=str(error))
+
+
+def _stands_alone(processor: ProcessorSettings) -> StandsAlone | None:
+    """An expiry that is kept counts what its own old image did, not what was before the first of a run."""
+    keeps_expired = processor.aggregate is not None and processor.aggregate.on_expiry == "keep"
+    return attrgetter("is_expiry") if keeps_expired else None

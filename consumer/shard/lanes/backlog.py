@@ -16,7 +16,7 @@ from itertools import islice
 
 from consumer.errors import Rejected
 from consumer.record import ChangeRecord
-from consumer.shard.lanes.coalescing import coalesce, leading_run
+from consumer.shard.lanes.coalescing import StandsAlone, coalesce, leading_run
 from consumer.shard.lanes.held import Held, HeldItems
 from consumer.shard.lanes.tools import Ticket
 
@@ -52,11 +52,19 @@ class Verdict:
 class Backlog:
     """One lane's."""
 
-    def __init__(self, *, batch_size: int, coalesces: bool, batching_window: float) -> None:
+    def __init__(
+        self,
+        *,
+        batch_size: int,
+        coalesces: bool,
+        batching_window: float,
+        stands_alone: StandsAlone | None = None,
+    ) -> None:
         self.ready: deque[Ticket] = deque()
         """What came and was not looked at; the owner appends."""
         self._batch_size = batch_size
         self._coalesces = coalesces
+        self._stands_alone = stands_alone
         self._window = batching_window
         self._filling_since: float | None = None
         self._is_hurried = False
@@ -239,7 +247,7 @@ class Backlog:
             changes.append(change)
             if marked and ordinal in self._apart:
                 break
-        return leading_run(changes) if self._coalesces else len(changes)
+        return leading_run(changes, self._stands_alone) if self._coalesces else len(changes)
 
     def _batch(self, groups: list[list[Ticket]], piece: _Piece | None = None) -> Batch:
         changes = [

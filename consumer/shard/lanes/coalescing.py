@@ -3,15 +3,19 @@
 What is between the first and the last must not be forgotten: an earlier tenure may have written it already,
 and what it wrote must go if the last state has no place for it. So the one carries every image between.
 
-Changes that tie are never taken as one, since only the source can tell which of them is the newest.
+Changes that tie are never taken as one, since only the source can tell which of them is the newest; nor is
+one that the processor wants to see by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from consumer.record import ChangeRecord, EventName
 
+StandsAlone = Callable[[ChangeRecord], bool]
+"""Which changes are never taken as one with others."""
 
-def leading_run(changes: Sequence[ChangeRecord]) -> int:
+
+def leading_run(changes: Sequence[ChangeRecord], stands_alone: StandsAlone | None = None) -> int:
     """How many of an item's changes, from the first on, can be taken as one: at least 1.
 
     Their versions differ even by the coarsest clock among them.
@@ -19,6 +23,8 @@ def leading_run(changes: Sequence[ChangeRecord]) -> int:
     coarsest = changes[0].granularity
     ticks: set[int] = set()
     for count, change in enumerate(changes):
+        if stands_alone is not None and stands_alone(change):
+            return max(count, 1)
         if change.granularity > coarsest:
             coarsest = change.granularity
             ticks = {earlier.micros // coarsest for earlier in changes[:count]}

@@ -37,6 +37,7 @@ class Lane:
             batch_size=policy.batch_size,
             coalesces=policy.coalesces,
             batching_window=policy.batching_window,
+            stands_alone=policy.stands_alone,
         )
         self._name = name
         self._processor = processor

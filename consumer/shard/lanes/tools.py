@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from consumer.log import Logger
 from consumer.processors.base import Outcome
 from consumer.record import ChangeRecord
+from consumer.shard.lanes.coalescing import StandsAlone
 from consumer.shard.retry import Backoff
 
 Ticket = tuple[int, ChangeRecord]
@@ -26,6 +27,7 @@ class LanePolicy:
         lanes: how many run side by side.
         batch_size: most records a lane takes at once.
         coalesces: changes of an item that wait may be taken as one, since only the target's state counts.
+        stands_alone: of these, which may not; None: all may.
         batching_window: seconds a lane waits for a batch to fill.
         maximum_retry_attempts: tries after the first before a rejected record is buried, or NO_END.
         maximum_record_age: seconds since its change after which a record is buried untried; None: no limit.
@@ -37,6 +39,7 @@ class LanePolicy:
     lanes: int
     batch_size: int
     coalesces: bool = False
+    stands_alone: StandsAlone | None = None
     batching_window: float = 0.0
     maximum_retry_attempts: int = 5
     maximum_record_age: float | None = None

@@ -11,9 +11,21 @@ class Shelf:
     """A backlog, and the batch that was taken last. Records are numbered as they are given."""
 
     def __init__(
-        self, names: str = "", *, batch_size: int = 100, coalesces: bool = False, window: float = 0.0
+        self,
+        names: str = "",
+        *,
+        batch_size: int = 100,
+        coalesces: bool = False,
+        window: float = 0.0,
+        alone: str = "",
     ) -> None:
-        self.backlog = Backlog(batch_size=batch_size, coalesces=coalesces, batching_window=window)
+        """`alone`: records that are never taken as one with others."""
+        self.backlog = Backlog(
+            batch_size=batch_size,
+            coalesces=coalesces,
+            batching_window=window,
+            stands_alone=lambda change: name(change) in alone.split(),
+        )
         self.batch = Batch([], [])
         self._tickets: dict[str, Ticket] = {}
         self.give(names)

@@ -208,3 +208,21 @@ def test_the_stores_return_ends_the_wait_of_a_batch_that_is_kept_together() -> N
     shelf.backlog.keep_together(shelf.batch, due=30.0)
     shelf.backlog.wake_unavailable(2.0)
     assert shelf.take(2.0) == "a1 b1"
+
+
+def test_a_change_that_stands_alone_is_delivered_as_one_of_none_wherever_it_is_in_its_items_line() -> None:
+    shelf = Shelf("a1 a2 a3 a4 a5 b1 b2", coalesces=True, alone="a3")
+    assert shelf.take() == "a1+a2 b1+b2"
+    shelf.settle("a1 a2 b1 b2")
+    assert shelf.take() == "a3"
+    shelf.settle("a3")
+    assert shelf.take() == "a4+a5"
+
+
+def test_changes_that_stand_alone_are_told_from_their_neighbours_in_a_line_that_was_held() -> None:
+    shelf = Shelf("a1 a2 a3 a4", coalesces=True, alone="a1 a2 a4")
+    assert shelf.take() == "a1"
+    shelf.put_back("a1", due=1.0)
+    for expected in ("a1", "a2", "a3", "a4"):
+        assert shelf.take(1.0) == expected
+        shelf.settle(expected, 1.0)

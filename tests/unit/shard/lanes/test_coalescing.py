@@ -47,6 +47,22 @@ def test_changes_are_taken_as_one_while_they_differ_by_the_coarsest_clock_among_
     assert leading_run(at(*versions)) == count
 
 
+@pytest.mark.parametrize(
+    ("alone", "count"),
+    [
+        pytest.param([], 4, id="none"),
+        pytest.param([5], 1, id="the first"),
+        pytest.param([6], 1, id="the second"),
+        pytest.param([7], 2, id="the third"),
+        pytest.param([6, 7], 1, id="two of them"),
+        pytest.param([8], 3, id="the last"),
+    ],
+)
+def test_a_change_that_stands_alone_is_taken_with_no_other(alone: Sequence[int], count: int) -> None:
+    changes = at((5, US), (6, US), (7, US), (8, US))
+    assert leading_run(changes, lambda change: change.micros in alone) == count
+
+
 CLOCKS = [(1_000, US), (1_001, US), (2_000, US), (1_000, MS), (2_000, MS)]
 
 
