@@ -17,7 +17,7 @@ from consumer.processors.gate import (
     stamp_to_attribute,
 )
 from consumer.record import AttributeValue, Granularity, Image, Version
-from tests.support.in_memory_dynamodb import holds
+from tests.support.dynamodb_expressions import holds
 
 US, MS, S = Granularity.MICROSECOND, Granularity.MILLISECOND, Granularity.SECOND
 GRANULARITIES = (US, MS, S)
