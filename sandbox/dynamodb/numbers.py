@@ -1,30 +1,44 @@
-"""Arithmetic in update expressions, with 38 digits.
+"""Arithmetic in update expressions: exact to 38 digits, or refused.
 
-The gap: ministack adds in Python's default context, which rounds to 28 digits. AWS ("Supported data types and
-naming rules"): numbers hold up to 38 digits. A ministack that adds with 38 lets this go.
+The gap: ministack adds in Python's default context, which rounds to 28 digits, lets ADD run past the largest
+number, and keeps a sum spelled as Python does ("1E+2", "2.50"). AWS ("Supported data types and naming rules";
+ScyllaDB's tests of Alternator, run against AWS): numbers hold up to 38 digits, and a sum that needs more, or
+is too large, is refused as an overflow; zeros at the end are trimmed. A ministack that does so lets this go.
 """
 
 import decimal
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from sandbox.emulator import Service
 
-DIGITS = 38
-
-P = ParamSpec("P")
-R = TypeVar("R")
+EXACT = decimal.Context(
+    prec=38, Emin=-130, Emax=125, traps=[decimal.Inexact, decimal.Overflow, decimal.Subnormal]
+)
+Item = dict[str, Mapping[str, Any]]
 
 
 def apply(dynamodb: Service) -> None:
     """Run ministack's updates in a context of 38 digits."""
-    for name in ("_apply_update_expression", "_apply_attribute_updates"):
-        dynamodb[name] = _precise(dynamodb[name])
+    canonical: Callable[[str], str] = dynamodb["_ddb_canonicalize_number"]
 
+    def spelled(value: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"N": canonical(value["N"])} if "N" in value else value
 
-def _precise(update: Callable[P, R]) -> Callable[P, R]:
-    def precise(*arguments: P.args, **named: P.kwargs) -> R:
-        with decimal.localcontext(prec=DIGITS):
-            return update(*arguments, **named)
+    def precise(update: Callable[..., Any], refused: type[Exception]) -> Callable[..., Any]:
+        def precise_update(*arguments: object, **named: object) -> object:
+            try:
+                with decimal.localcontext(EXACT):
+                    updated = update(*arguments, **named)
+            except decimal.DecimalException:
+                raise refused(dynamodb["_NUM_OVERFLOW"]) from None
+            item: Item = updated[0] if isinstance(updated, tuple) else updated
+            item.update({name: spelled(value) for name, value in item.items()})
+            return updated
 
-    return precise
+        return precise_update
+
+    dynamodb["_apply_update_expression"] = precise(dynamodb["_apply_update_expression"], ValueError)
+    dynamodb["_apply_attribute_updates"] = precise(
+        dynamodb["_apply_attribute_updates"], dynamodb["_AttributeUpdatesValidationError"]
+    )
