@@ -95,7 +95,7 @@ async def test_a_transaction_that_is_cancelled_tells_of_each_action_and_does_non
 
 async def test_an_item_that_is_not_to_be_told_of_or_is_not_there_is_not_told_of(store: Store) -> None:
     await store.put("there")
-    condition = {"ConditionExpression": "attribute_exists(rank)"}
+    condition = {"ConditionExpression": "attribute_exists(seen_by)"}
     told = {**condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 
     answer = await store.transact(put("there", **condition), ("Delete", {"Key": {"id": {"S": "a"}}, **told}))
