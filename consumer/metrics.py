@@ -60,7 +60,7 @@ class Metrics:
     """What a shard process reports; make one per process, after the environment is set.
 
     Labels: `shard` a shard id, `processor` a processor's name, `outcome` how it ended (applied, stale, ...),
-    `error` KCL's exception name, `action` park or continue.
+    `sum` an aggregate's, `error` KCL's exception name, `action` park or continue.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
@@ -90,6 +90,16 @@ class Metrics:
         self.retries = counter("retries", "Deliveries tried again.", labelnames=by_processor)
         self.version_ties = counter(
             "version_ties", "Changes of equal version settled by reading the source.", labelnames=by_processor
+        )
+        self.write_conflicts = counter(
+            "write_conflicts",
+            "Writes that another writer's came in the way of; each is tried again.",
+            labelnames=by_processor,
+        )
+        self.sums_above = counter(
+            "sums_above",
+            "Sums written that were above the number they should not be above.",
+            labelnames=["processor", "sum"],
         )
         self.dead_letters = counter(
             "dead_letters", "Records put whole into the dead letter.", labelnames=by_processor

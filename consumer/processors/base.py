@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 import orjson
@@ -38,6 +39,19 @@ def failed(error: Rejected | Unavailable) -> Outcome:
     return Outcome("failed", error)
 
 
+class Above(NamedTuple):
+    """A sum that was written above the number in its row that it should not be above.
+
+    `group` is the row's key as text, `limit` the number's name.
+    """
+
+    name: str
+    group: str
+    value: Decimal
+    limit: str
+    limit_value: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessorTools:
     """What processors are handed, so that tests bring their own.
@@ -48,7 +62,7 @@ class ProcessorTools:
         on_tie: told of each change that ties with what the target holds.
         is_stopping: from then on no write is begun, and what was not is held.
         on_conflict: told of each write that another writer's came in the way of.
-        on_above: told of each sum, by its name, that was written above the number it should not be above.
+        on_above: told of each sum that was written above the number it should not be above.
     """
 
     clock: Callable[[], float]
@@ -56,7 +70,7 @@ class ProcessorTools:
     on_tie: Callable[[], None] = lambda: None
     is_stopping: Callable[[], bool] = lambda: False
     on_conflict: Callable[[], None] = lambda: None
-    on_above: Callable[[str], None] = lambda _: None
+    on_above: Callable[[Above], None] = lambda _: None
 
 
 class Processor(Protocol):

@@ -41,6 +41,14 @@ _MOST_TRIES = 8
 _FIRST_PAUSE_SECONDS = 0.025
 
 
+class ActionRejected(Rejected):
+    """An action can't be carried out whatever stands there; `place` says which of the transaction's."""
+
+    def __init__(self, message: str, *, place: int, code: str, by_store: bool) -> None:
+        super().__init__(message, code=code, by_store=by_store)
+        self.place = place
+
+
 class Refusal(NamedTuple):
     """An action's condition is not met; `item` is what stands there, None: nothing."""
 
@@ -70,8 +78,8 @@ class Transactions:
             None: done. Else, for each action, how its condition was not met; some was not.
 
         Raises:
-            Rejected: an action can't be carried out whatever stands there; a sum that DynamoDB can't hold has
-                the code NUMBER_OVERFLOW.
+            Rejected: an action can't be carried out whatever stands there (ActionRejected where it is told
+                which); a sum that DynamoDB can't hold has the code NUMBER_OVERFLOW.
             Unavailable: not now; `of_item` where other transactions were on the same items time and again.
         """
         request = b'{"TransactItems":[' + b",".join(actions) + b"]}"
@@ -114,12 +122,13 @@ def _code(reason: dict[str, Any]) -> str | None:
 
 
 def _see_that_it_may_help(reasons: Sequence[dict[str, Any]]) -> None:
-    """Raises Rejected where the same transaction would be cancelled for ever."""
-    for reason in reasons:
+    """Raises ActionRejected where the same transaction would be cancelled for ever."""
+    for place, reason in enumerate(reasons):
         code, text = _code(reason), str(reason.get("Message"))
         if code in _REJECTED:
-            raise Rejected(
+            raise ActionRejected(
                 f"dynamodb TransactWriteItems: {text}",
+                place=place,
                 code=NUMBER_OVERFLOW if _NUMBER_OVERFLOW in text else str(code),
                 by_store=not is_about_size(text),
             )
