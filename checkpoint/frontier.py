@@ -60,6 +60,11 @@ class Frontier(Generic[Entry]):
         return self._low
 
     @property
+    def newest(self) -> Entry | None:
+        """The last entry that has arrived; None before the first."""
+        return self._entries[-1] if self._entries else self._low
+
+    @property
     def oldest_unsettled(self) -> Entry | None:
         """The entry the frontier waits for; None when all is settled."""
         return self._entries[0] if self._entries else None

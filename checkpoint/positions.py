@@ -6,14 +6,16 @@ Table `<application>-positions`, hash key `key`:
     source               stream, table
     processors           fingerprints {name: text}
     shard/<shard id>     processors {name: {sequence_number, sub_sequence_number, fingerprint}}, caught_up_at,
-                         retention_hours, checkpoint {sequence_number, sub_sequence_number}
+                         retention_hours, checkpoint {sequence_number, sub_sequence_number},
+                         stopped {name: {token, worker, sequence_number, sub_sequence_number}}
+    control, table/...   see control.py
+    rebuild, segment/... see rebuilds.py
 """
 
 import asyncio
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from checkpoint.api import Api
 from checkpoint.tables import Item, Pause, TableSchema, ensure_table, get_item, scan
@@ -22,7 +24,7 @@ SUFFIX = "-positions"
 
 _FIRST_START = "first-start"
 _SOURCE = "source"
-_PROCESSORS = "processors"
+PROCESSORS = "processors"
 _SHARD = "shard/"
 
 _SKEW_SECONDS = 300.0
@@ -39,6 +41,21 @@ class ProcessorPosition:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopped:
+    """A processor of the shard writes nothing more, as a cut-over asked for.
+
+    Attributes:
+        token: the cut-over's.
+        worker: whose process says so.
+        place: the newest record it may have written anything of; None: none at all.
+    """
+
+    token: str
+    worker: str
+    place: tuple[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
 class ShardPosition:
     """Where the processors of one shard are.
 
@@ -46,6 +63,7 @@ class ShardPosition:
         caught_up_at: Unix seconds at which the shard's end was last reached with everything settled.
         checkpoint: the last place that KCL accepted from us; a lease before it was set back, to replay.
         retention_hours: the stream's, as the pod that wrote the row knew it.
+        stopped: the processors that stand still for a cut-over.
     """
 
     shard_id: str
@@ -53,6 +71,7 @@ class ShardPosition:
     caught_up_at: float | None
     checkpoint: tuple[str, int] | None = None
     retention_hours: int | None = None
+    stopped: Mapping[str, Stopped] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +128,7 @@ class Positions:
 
     async def read_processors(self) -> dict[str, str] | None:
         """The fingerprint of each processor the application has run with; None before it first did."""
-        item = await get_item(self._api, self._table, {"key": {"S": _PROCESSORS}})
+        item = await get_item(self._api, self._table, {"key": {"S": PROCESSORS}})
         if item is None:
             return None
         return {name: value["S"] for name, value in item["fingerprints"]["M"].items()}
@@ -117,7 +136,7 @@ class Positions:
     async def write_processors(self, fingerprints: Mapping[str, str]) -> None:
         """Keep what the settings now have, once it is accepted."""
         values = {name: {"S": fingerprint} for name, fingerprint in fingerprints.items()}
-        item: Item = {"key": {"S": _PROCESSORS}, "fingerprints": {"M": values}}
+        item: Item = {"key": {"S": PROCESSORS}, "fingerprints": {"M": values}}
         await self._api.call("PutItem", {"TableName": self._table, "Item": item})
 
     async def read_shard(self, shard_id: str) -> ShardPosition | None:
@@ -193,30 +212,46 @@ def is_complete(
 
 
 def _item(position: ShardPosition) -> Item:
-    processors: dict[str, Any] = {
-        name: {
+    item: Item = {
+        "key": {"S": _SHARD + position.shard_id},
+        "processors": {
             "M": {
-                "sequence_number": {"S": at.sequence_number},
-                "sub_sequence_number": {"N": str(at.sub_sequence_number)},
-                "fingerprint": {"S": at.fingerprint},
+                name: {
+                    "M": {
+                        **_place((at.sequence_number, at.sub_sequence_number)),
+                        "fingerprint": {"S": at.fingerprint},
+                    }
+                }
+                for name, at in position.processors.items()
             }
-        }
-        for name, at in position.processors.items()
+        },
     }
-    item: Item = {"key": {"S": _SHARD + position.shard_id}, "processors": {"M": processors}}
     if position.caught_up_at is not None:
         item["caught_up_at"] = {"N": repr(position.caught_up_at)}
     if position.retention_hours is not None:
         item["retention_hours"] = {"N": str(position.retention_hours)}
     if position.checkpoint is not None:
-        sequence_number, sub_sequence_number = position.checkpoint
-        item["checkpoint"] = {
+        item["checkpoint"] = {"M": _place(position.checkpoint)}
+    if position.stopped:
+        item["stopped"] = {
             "M": {
-                "sequence_number": {"S": sequence_number},
-                "sub_sequence_number": {"N": str(sub_sequence_number)},
+                name: {"M": {"token": {"S": at.token}, "worker": {"S": at.worker}, **_place(at.place)}}
+                for name, at in position.stopped.items()
             }
         }
     return item
+
+
+def _place(place: tuple[str, int] | None) -> Item:
+    if place is None:
+        return {}
+    return {"sequence_number": {"S": place[0]}, "sub_sequence_number": {"N": str(place[1])}}
+
+
+def _place_of(item: Item) -> tuple[str, int] | None:
+    if "sequence_number" not in item:
+        return None
+    return item["sequence_number"]["S"], int(item["sub_sequence_number"]["N"])
 
 
 def _position(item: Item) -> ShardPosition:
@@ -228,11 +263,15 @@ def _position(item: Item) -> ShardPosition:
         )
         for name, value in item["processors"]["M"].items()
     }
-    caught_up_at = float(item["caught_up_at"]["N"]) if "caught_up_at" in item else None
-    retention_hours = int(item["retention_hours"]["N"]) if "retention_hours" in item else None
-    checkpoint = None
-    if "checkpoint" in item:
-        place = item["checkpoint"]["M"]
-        checkpoint = (place["sequence_number"]["S"], int(place["sub_sequence_number"]["N"]))
-    shard_id = item["key"]["S"].removeprefix(_SHARD)
-    return ShardPosition(shard_id, processors, caught_up_at, checkpoint, retention_hours)
+    stopped = {
+        name: Stopped(value["M"]["token"]["S"], value["M"]["worker"]["S"], _place_of(value["M"]))
+        for name, value in item.get("stopped", {}).get("M", {}).items()
+    }
+    return ShardPosition(
+        shard_id=item["key"]["S"].removeprefix(_SHARD),
+        processors=processors,
+        caught_up_at=float(item["caught_up_at"]["N"]) if "caught_up_at" in item else None,
+        checkpoint=_place_of(item["checkpoint"]["M"]) if "checkpoint" in item else None,
+        retention_hours=int(item["retention_hours"]["N"]) if "retention_hours" in item else None,
+        stopped=stopped,
+    )

@@ -89,11 +89,19 @@ class ShardContext(BaseModel):
     """The longest of the queues'; 0 where letters go elsewhere."""
     first_start_at: float
     """Unix seconds of the application's first start, from the positions table."""
+    generations: dict[str, int] = {}
+    """How often each processor was cut over to a new model, where it was, by its name."""
+    halted: dict[str, str] = {}
+    """Processors whose settings their model was not made by, and what to do; such a one writes nothing."""
 
     @property
     def tombstone_seconds(self) -> float:
         """How long a change may come late: by the stream, or out of a dead letter queue."""
         return max(self.stream_retention_hours * 3600.0, float(self.dead_letter_retention_seconds))
+
+    def generation_of(self, processor: str) -> int:
+        """Which model of the processor's `targets` names: 0 is the settings' own."""
+        return self.generations.get(processor, 0)
 
     def endpoint(self, service: str, region: str | None = None) -> Endpoint:
         """The address of a service in a region (default: the application's own)."""

@@ -14,6 +14,8 @@ from consumer.processors.build import BuildProcessor
 from consumer.settings.context import ShardContext
 from consumer.settings.model import Delivery
 from consumer.settings.model import Processor as ProcessorSettings
+from consumer.shard.above import SumsAbove
+from consumer.shard.brake import Brake
 from consumer.shard.deadletter.letter import DeadLetters, Origin
 from consumer.shard.deadletter.logged import LoggedDeadLetters
 from consumer.shard.deadletter.places import DeadLetterPlaces
@@ -46,6 +48,8 @@ class Assembly:
         self._log = log
         self._build = build
         self._is_stopping = is_stopping
+        self.brakes: dict[str, Brake] = {}
+        """Of each processor, once `path` was called."""
 
     def path(self, shard_id: str) -> RecordPath:
         """The shard's record path, with the lanes of every processor; in a running event loop."""
@@ -75,7 +79,7 @@ class Assembly:
         delivery = self._context.settings.delivery_of(processor)
         return Lanes(
             name,
-            self._build(processor, self._context, self._stores, self._tools_of(name)),
+            self._braked(processor),
             LanePolicy(
                 lanes=delivery.parallelization_factor,
                 batch_size=delivery.batch_size,
@@ -100,6 +104,15 @@ class Assembly:
             ),
         )
 
+    def _braked(self, processor: ProcessorSettings) -> Brake:
+        """A processor whose settings may not be used is not made: its model was made by others."""
+        name = processor.name
+        made = None
+        if name not in self._context.halted:
+            made = self._build(processor, self._context, self._stores, self._tools_of(name))
+        brake = self.brakes[name] = Brake(made, is_stopping=self._is_stopping)
+        return brake
+
     def _tools_of(self, name: str) -> ProcessorTools:
         metrics = self._metrics
         return ProcessorTools(
@@ -107,6 +120,13 @@ class Assembly:
             uniform=random.random,
             on_tie=metrics.version_ties.labels(name).inc,
             is_stopping=self._is_stopping,
+            on_conflict=metrics.write_conflicts.labels(name).inc,
+            on_above=SumsAbove(
+                name,
+                lambda sum_name: metrics.sums_above.labels(name, sum_name).inc(),
+                self._log,
+                time.monotonic,
+            ).tell,
         )
 
     def _notice_failed(self, processor: str | None, error: Unavailable) -> None:

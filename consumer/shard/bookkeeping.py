@@ -16,7 +16,7 @@ from consumer.record import Position
 from consumer.settings.context import ShardContext
 from consumer.shard.lanes import Lanes
 from consumer.shard.path import RecordPath
-from consumer.shard.window import Window
+from consumer.shard.standstill import Standstill
 from consumer.status import ProcessorStatus, ShardState, ShardStatus, write_status
 
 TICK_SECONDS = 1.0
@@ -93,24 +93,23 @@ class Bookkeeper:
         self,
         context: ShardContext,
         path: RecordPath,
-        window: Window,
         books: Books,
         metrics: Metrics,
         positions: Positions,
         run_directory: Path,
         log: Logger,
+        standstill: Standstill,
     ) -> None:
         self._context = context
         self._path = path
-        self._window = window
+        self._window = path.window
         self._books = books
         self._metrics = metrics
         self._positions = positions
         self._run_directory = run_directory
         self._log = log
-        self._fingerprints = {
-            processor.name: fingerprint(processor) for processor in context.settings.processors
-        }
+        self._fingerprints = fingerprints_of(context)
+        self._standstill = standstill
         self._written: ShardPosition | None = None
         self.state: ShardState = "running"
 
@@ -152,23 +151,36 @@ class Bookkeeper:
             Unavailable: not now.
         """
         row = self._row()
-        if row is None or (self._written is not None and not _is_news(self._written, row)):
+        if row is None:
+            return
+        # What stands still is told again and again: a process that lost the lease may have put its row back.
+        if self._written is not None and not row.stopped and not _is_news(self._written, row):
             return
         await self._positions.write_shard(row)
         self._written = row
 
     def _row(self) -> ShardPosition | None:
-        """A parked shard has settled nothing of its own, and leaves the row as it is."""
+        """A parked shard has settled nothing of its own, and leaves the row as it is.
+
+        But for a cut-over, which would wait for it in vain.
+        """
         books = self._books
-        if books.parked is not None:
+        if books.parked is not None and not self._standstill.reasons:
             return None
         marks: dict[str, ProcessorPosition] = {}
         for lanes in self._path.lanes:
             mark = self._mark(lanes.name)
             if mark is not None:
                 marks[lanes.name] = mark
-        retention_hours = self._context.stream_retention_hours
-        return ShardPosition(books.shard_id, marks, books.caught_up_at, books.checkpoint, retention_hours)
+        places = {name: (mark.sequence_number, mark.sub_sequence_number) for name, mark in marks.items()}
+        return ShardPosition(
+            shard_id=books.shard_id,
+            processors=marks,
+            caught_up_at=books.caught_up_at,
+            checkpoint=books.checkpoint,
+            retention_hours=self._context.stream_retention_hours,
+            stopped=self._standstill.told(books.checkpoint, places),
+        )
 
     def _mark(self, name: str) -> ProcessorPosition | None:
         """How far a processor is: where it was before, until this tenure has come by there."""
@@ -215,7 +227,7 @@ class Bookkeeper:
             return "draining", None
         if self._books.parked is not None:
             return "parked", self._books.parked
-        reason = next(filter(None, map(_why_it_waits, self._path.lanes)), None) or self._path.blocked
+        reason = next(filter(None, map(self._why_it_waits, self._path.lanes)), None) or self._path.blocked
         if reason is None and self._window.is_full:
             reason = "the window is full: the processors are slower than the stream"
         return (self.state, None) if reason is None else ("waiting", reason)
@@ -231,12 +243,26 @@ class Bookkeeper:
             last_error=lanes.trouble.last_error,
         )
 
+    def _why_it_waits(self, lanes: Lanes) -> str | None:
+        still = self._standstill.reasons.get(lanes.name)
+        if still is not None:
+            return f"{lanes.name} stands still: {still}"
+        if lanes.trouble.since is not None:
+            return f"{lanes.name} waits: {lanes.trouble.last_error}"
+        items, stuck = lanes.waiting()
+        return None if stuck is None else f"{lanes.name} holds back {items} of the items: {stuck}"
 
-def _why_it_waits(lanes: Lanes) -> str | None:
-    if lanes.trouble.since is not None:
-        return f"{lanes.name} waits: {lanes.trouble.last_error}"
-    items, stuck = lanes.waiting()
-    return None if stuck is None else f"{lanes.name} holds back {items} of the items: {stuck}"
+
+def fingerprints_of(context: ShardContext) -> dict[str, str]:
+    """What each processor's place is kept under.
+
+    One reached by other settings, or on the model before a cut-over, says nothing.
+    """
+    found: dict[str, str] = {}
+    for processor in context.settings.processors:
+        generation = context.generation_of(processor.name)
+        found[processor.name] = fingerprint(processor) + (f"@{generation}" if generation else "")
+    return found
 
 
 def _order(mark: ProcessorPosition) -> tuple[int, int]:

@@ -7,7 +7,6 @@ threads are single values.
 """
 
 import asyncio
-import os
 import random
 import time
 from collections.abc import Callable, Coroutine
@@ -16,25 +15,26 @@ from pathlib import Path
 from typing import Any
 
 from checkpoint.checkpointer import Place
-from checkpoint.leases import read_lease
+from checkpoint.control import Controls
 from checkpoint.positions import Positions
 from consumer.errors import Unavailable
 from consumer.log import Logger
 from consumer.metrics import Metrics
-from consumer.processors.base import fingerprint
 from consumer.processors.build import BuildProcessor
 from consumer.record import Position, StreamRecord
 from consumer.settings.context import ShardContext
 from consumer.shard.assembly import Assembly
-from consumer.shard.bookkeeping import TICK_SECONDS, Bookkeeper, Books
+from consumer.shard.bookkeeping import Bookkeeper, Books, fingerprints_of
 from consumer.shard.path import Decoded, RecordPath
 from consumer.shard.retry import Backoff
+from consumer.shard.standstill import Standstill
+from consumer.shard.starting import Starting, is_taken
 from consumer.shard.trimmed import TrimCheck, is_rewound
 from consumer.shard.window import Window
-from consumer.status import ShardStatus, write_status
 from consumer.stores.opened import Stores
 
 _LEASE_LOOK_SECONDS = 5.0
+_CONTROL_LOOK_SECONDS = 2.0
 _FINISH_SECONDS = 3.0
 
 
@@ -76,6 +76,7 @@ class ShardDelivery:
         dynamodb = stores.aws.client("dynamodb", context.region)
         self._dynamodb = dynamodb
         self._positions = Positions(dynamodb, settings.application)
+        self._controls = Controls(dynamodb, settings.application)
 
     # --- called by the protocol thread ---
 
@@ -128,7 +129,8 @@ class ShardDelivery:
 
     async def _begin(self, shard_id: str, position: Position | None) -> None:
         self.shard_id = shard_id
-        self._spawn(self._tell_of_the_start(shard_id))
+        starting = Starting(shard_id, waits_for=lambda: self._waits_for)
+        self._spawn(starting.tell(self._run_directory, until=lambda: self.is_started))
         row = await self._patiently(lambda: self._positions.read_shard(shard_id))
         kinesis = self._stores.aws.client("kinesis", self._context.region)
         check = TrimCheck(self._context, self._positions, self._dynamodb, kinesis)
@@ -149,8 +151,11 @@ class ShardDelivery:
             is_stopping=lambda: self.is_stopping,
         )
         self._path = assembly.path(shard_id)
+        standstill = Standstill(self._context, self._path, assembly.brakes)
+        # Before anything is delivered: whoever begins while a processor is to stand still begins like that.
+        standstill.heed(await self._patiently(self._controls.read))
         rewound = is_rewound(row, position)
-        fingerprints = {processor.name: fingerprint(processor) for processor in settings.processors}
+        fingerprints = fingerprints_of(self._context)
         if row is not None and not rewound:
             self._path.resume(
                 {
@@ -164,14 +169,15 @@ class ShardDelivery:
         self._bookkeeper = Bookkeeper(
             self._context,
             self._path,
-            self.window,
             self._books,
             self._metrics,
             self._positions,
             self._run_directory,
             self._log,
+            standstill,
         )
         self._spawn(self._deliver(self._path))
+        self._spawn(self._heed(standstill, self._bookkeeper))
         self._spawn(self._bookkeeper.run())
         self._spawn(self._watch_lease(shard_id))
         self._log.info(
@@ -185,6 +191,17 @@ class ShardDelivery:
             self._path.stop()
         self.is_started = True
         self.window.wake()
+
+    async def _heed(self, standstill: Standstill, bookkeeper: Bookkeeper) -> None:
+        """Stop and go as the control row says; what has come to rest is told at once."""
+        while True:
+            await asyncio.sleep(_CONTROL_LOOK_SECONDS)
+            try:
+                standstill.heed(await self._controls.read())
+                if standstill.reasons:
+                    await bookkeeper.write_positions()
+            except Unavailable as error:
+                self._log.warning("the control row can't be read now", error=str(error))
 
     async def _deliver(self, path: RecordPath) -> None:
         try:
@@ -227,33 +244,11 @@ class ShardDelivery:
 
     async def _watch_lease(self, shard_id: str) -> None:
         """While an answer is held KCL can't tell us that the lease is lost: look at its row ourselves."""
-        application, worker = self._context.settings.application, self._context.worker_id
         while not self.is_stopping:
             await asyncio.sleep(_LEASE_LOOK_SECONDS)
-            if not self.window.is_awaited:
-                continue
-            try:
-                lease = await read_lease(self._dynamodb, application, shard_id)
-            except Unavailable:
-                continue  # nobody can have taken what nobody can write
-            if lease is None or lease.owner != worker:
+            if self.window.is_awaited and await is_taken(self._dynamodb, self._context, shard_id):
                 self._log.warning("another worker took the lease while an answer was held", shard=shard_id)
                 self.stop(lease_lost=True)
-
-    async def _tell_of_the_start(self, shard_id: str) -> None:
-        """Until the bookkeeper does: a shard that can't begin must not be missing from /status."""
-        started_at = time.time()
-        while not self.is_started:
-            status = ShardStatus(
-                shard_id=shard_id,
-                pid=os.getpid(),
-                state="starting",
-                ticked_at=time.time(),
-                started_at=started_at,
-                message=self._waits_for,
-            )
-            write_status(self._run_directory, status)
-            await asyncio.sleep(TICK_SECONDS)
 
     async def _patiently(self, attempt: Callable[[], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401 - the attempt's
         tries = 0

@@ -62,7 +62,7 @@ class RecordPath:
         `filters`: those of the processors that have any, by name.
         """
         self._table = table
-        self._window = window
+        self.window = window
         self._metrics = metrics
         self._dead_letters = dead_letters
         self._uniform = uniform
@@ -73,6 +73,8 @@ class RecordPath:
         self._resume: dict[str, tuple[int, int]] = {}
         self._undecodable: asyncio.Queue[tuple[int, StreamRecord, Undecodable]] = asyncio.Queue()
         self._stopping = False
+        self._frozen: dict[str, list[int]] = {}
+        """What processors that stand still have settled since."""
         self.blocked: str | None = None
         """Why a record that isn't a change record can't be kept in the dead letter yet."""
 
@@ -103,6 +105,14 @@ class RecordPath:
             own = self._unsettled(lanes.name, tickets) if lanes.name in self._resume else tickets
             lanes.give(self._passing(lanes.name, own, events) if lanes.name in self._filters else own)
         return True
+
+    def freeze(self, name: str) -> None:
+        """Hold a processor's frontier: what it settles from now on is kept for later, and not told."""
+        self._frozen.setdefault(name, [])
+
+    def thaw(self, name: str) -> None:
+        """Let its frontier go on."""
+        self._move_frontier(name, self._frozen.pop(name, []))
 
     def hurry(self) -> None:
         """An answer is held, so that nothing more comes: no batch fills by waiting."""
@@ -164,8 +174,11 @@ class RecordPath:
             self._count(lanes.name, {outcome: len(ordinals)})
 
     def _move_frontier(self, name: str, ordinals: list[int]) -> None:
+        if name in self._frozen:
+            self._frozen[name] += ordinals
+            return
         self.frontier.settle(name, ordinals)
-        self._window.release(self.frontier.settled)
+        self.window.release(self.frontier.settled)
 
     def _count(self, name: str, counts: Mapping[str, int]) -> None:
         totals = self.outcomes[name]

@@ -13,6 +13,7 @@ from checkpoint.positions import Positions, ShardPosition
 from consumer.errors import Unavailable
 from consumer.record import Position
 from consumer.shard.bookkeeping import Bookkeeper, Books
+from consumer.shard.standstill import Standstill
 from consumer.shard.trimmed import is_rewound
 from tests.property.storm.history import Ending
 from tests.property.storm.lease import SHARD, Lease
@@ -113,12 +114,12 @@ class Tenure:
         self._bookkeeper = bookkeeper = Bookkeeper(
             outfit.context,
             self._path,
-            self._window,
             self._books,
             outfit.metrics,
             positions,
             Path(),
             outfit.log,
+            Standstill(outfit.context, self._path, {}),
         )
         self._delivering = process.spawn(self._path.run())
         process.spawn(_write_positions(bookkeeper))

@@ -12,6 +12,7 @@ from consumer.metrics import Metrics
 from consumer.processors.base import fingerprint
 from consumer.record import Position
 from consumer.shard.bookkeeping import Bookkeeper, Books
+from consumer.shard.standstill import Standstill
 from consumer.shard.window import Window
 from tests.support.changes import in_stream
 from tests.support.context import APPLICATION, shard_context
@@ -76,12 +77,12 @@ async def written(before: ProcessorPosition, *settled: int, replay: bool = False
     bookkeeper = Bookkeeper(
         shard_context(),
         path,
-        window,
         Books("shardId-0", row, parked=None, replay=replay),
         Metrics(CollectorRegistry()),
         positions,
         Path(),
         open_log(BytesIO()),
+        Standstill(shard_context(), path, {}),
     )
     await bookkeeper.write_positions()
     found = await positions.read_shard("shardId-0")
