@@ -99,8 +99,10 @@ def is_past_horizon(version: Version, now: float, tombstones_last: float) -> boo
     return now >= version.micros / 1_000_000 + tombstones_last - HORIZON_MARGIN_SECONDS
 
 
-_CODES = {Granularity.MICROSECOND: "us", Granularity.MILLISECOND: "ms", Granularity.SECOND: "s"}
-_GRANULARITIES = {code: granularity for granularity, code in _CODES.items()}
+CODES = {Granularity.MICROSECOND: "us", Granularity.MILLISECOND: "ms", Granularity.SECOND: "s"}
+"""How a target spells a clock's granularity."""
+
+GRANULARITIES = {code: granularity for granularity, code in CODES.items()}
 
 
 def stamp_to_attribute(stamp: Stamp) -> AttributeValue:
@@ -111,7 +113,7 @@ def stamp_to_attribute(stamp: Stamp) -> AttributeValue:
     version = stamp.version
     parts: dict[str, AttributeValue] = {
         "v": {"N": str(version.micros)},
-        "p": {"S": _CODES[version.granularity]},
+        "p": {"S": CODES[version.granularity]},
         "d": {"S": stamp.digest},
     }
     if stamp.round:
@@ -124,7 +126,7 @@ def stamp_from_attribute(attribute: AttributeValue) -> Stamp:
     parts = attribute["M"]
     if not isinstance(parts, dict):
         raise TypeError(attribute)
-    version = Version(int(parts["v"]["N"]), _GRANULARITIES[parts["p"]["S"]])
+    version = Version(int(parts["v"]["N"]), GRANULARITIES[parts["p"]["S"]])
     return Stamp(version, parts["d"]["S"], int(parts["n"]["N"]) if "n" in parts else 0)
 
 
@@ -147,7 +149,7 @@ def dynamodb_equal(stamp: Stamp) -> str:
 def dynamodb_newer_values(version: Version) -> dict[str, AttributeValue]:
     """The values of DYNAMODB_NEWER for a change's version."""
     values: dict[str, AttributeValue] = {}
-    for granularity, code in _CODES.items():
+    for granularity, code in CODES.items():
         values[f":{code}"] = {"S": code}
         values[f":v_{code}"] = {"N": str(version.floor(granularity))}
     return values
@@ -157,7 +159,7 @@ def dynamodb_equal_values(stamp: Stamp) -> dict[str, AttributeValue]:
     """The values of `dynamodb_equal` for a row's stamp."""
     values: dict[str, AttributeValue] = {
         ":v": {"N": str(stamp.version.micros)},
-        ":p": {"S": _CODES[stamp.version.granularity]},
+        ":p": {"S": CODES[stamp.version.granularity]},
         ":d": {"S": stamp.digest},
     }
     if stamp.round:
