@@ -1,7 +1,5 @@
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import psycopg
@@ -10,6 +8,8 @@ import pytest
 from tests.support.servers.postgresql import PostgreSQLServer, fresh_database
 from tests.support.servers.server import ServerStartError, is_alive
 from tests.support.waiting import eventually
+
+BUSY_SECONDS = 0.1
 
 
 def values(url: str) -> list[int]:
@@ -55,13 +55,22 @@ def test_what_was_committed_is_there_after_a_stop_and_a_kill(
     assert values(database) == [1, 2]
 
 
-def test_a_kill_leaves_none_of_its_processes(postgresql: PostgreSQLServer, database: str) -> None:
-    assert postgresql.pid is not None
-    with psycopg.connect(database) as connection:
+def test_a_kill_ends_a_busy_backend_too_and_the_next_start_finds_its_memory_free(
+    postgresql: PostgreSQLServer, database: str
+) -> None:
+    with psycopg.connect(database) as connection, ThreadPoolExecutor(1) as thread:
         backend = psutil.Process(connection.info.backend_pid)
-        family = [backend, *backend.parents()[:1]]
+        answer = thread.submit(connection.execute, "SELECT count(*) FROM generate_series(1, 1e12)")
+        assert eventually(lambda: backend.cpu_times().user > BUSY_SECONDS)
         postgresql.kill()
-    assert [process.pid for process in family if is_alive(process)] == []
+        survivors = [backend] if is_alive(backend) else []
+        for survivor in survivors:
+            survivor.kill()
+        with pytest.raises(psycopg.OperationalError, match="closed the connection"):
+            answer.result()
+    assert survivors == []
+    postgresql.start()
+    keep(database, 1)
 
 
 def test_a_setting_is_taken_and_a_wrong_one_is_told() -> None:
@@ -69,17 +78,3 @@ def test_a_setting_is_taken_and_a_wrong_one_is_told() -> None:
         assert connection.execute("SHOW max_connections").fetchone() == ("7",)
     with pytest.raises(ServerStartError, match=r'(?s)ended with code 1.*"no_such_setting"'):
         PostgreSQLServer({"no_such_setting": "1"}).__enter__()
-
-
-def test_nothing_of_it_is_left_when_the_test_run_is_killed() -> None:
-    program = (
-        "import time; from tests.support.servers.postgresql import PostgreSQLServer\n"
-        "with PostgreSQLServer() as s: print(s.pid, s.directory, flush=True); time.sleep(60)"
-    )
-    run = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    with run:
-        assert run.stdout is not None
-        pid, directory = run.stdout.readline().split()
-        server = psutil.Process(int(pid))
-        run.kill()
-    assert eventually(lambda: not is_alive(server) and not Path(directory).exists())
