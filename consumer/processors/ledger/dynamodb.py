@@ -36,7 +36,7 @@ class LedgerTable:
         """
         self._client = client
         self._name = name
-        self._tombstone_seconds = tombstone_seconds
+        self.tombstone_seconds = tombstone_seconds
         self._tools = tools
 
     async def read(self, items: Sequence[str]) -> list[Entry]:
@@ -71,7 +71,7 @@ class LedgerTable:
 
     def put(self, item: str, entry: Entry, over: Entry) -> Action:
         """The action that writes an entry over another, provided that this stands there exactly as read."""
-        lasts = self._tombstone_seconds + LATE_SECONDS
+        lasts = self.tombstone_seconds + LATE_SECONDS
         request: dict[str, object] = {
             "TableName": self._name,
             "Item": to_item(entry_key(item), entry, int(self._tools.clock() + lasts)),

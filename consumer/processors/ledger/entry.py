@@ -31,7 +31,7 @@ EXPIRES = "expires"
 _HOLDS = "holds"
 
 _LONGEST_IDENTITY = 2_000
-"""Bytes; a partition key has 2,048 at most ("Quotas in Amazon DynamoDB"), a source's two keys more than that."""
+"""Bytes; a partition key has 2,048 at most ("Quotas in Amazon DynamoDB"), a source's two keys have more."""
 
 Held = Union[str, Mapping[str, "Held"]]  # noqa: UP007 - a type that names itself can't be written with `|`
 """What an item has under one key: a row's digest; or its part of each sum, by name, as decimal text."""

@@ -35,6 +35,7 @@ from consumer.processors.gate import (
 )
 from consumer.processors.gated import Write, Written
 from consumer.processors.projection.mapping import Desired
+from consumer.processors.side_by_side import side_by_side
 from consumer.processors.source import DynamoDB
 from consumer.record import Image, Version
 from consumer.settings.context import TableFacts
@@ -86,16 +87,7 @@ class RowSink:
 
     async def write(self, writes: Sequence[Write[Desired]]) -> list[Written]:
         """Write different items side by side; each answer is its own."""
-        if len(writes) == 1:
-            return [await self._answer(writes[0])]
-        # An error that nobody foresaw leaves no write behind that goes on while the record is tried again.
-        ends = await asyncio.gather(*map(self._answer, writes), return_exceptions=True)
-        answers: list[Written] = []
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
-            answers.append(end)
-        return answers
+        return await side_by_side(map(self._answer, writes))
 
     async def _answer(self, write: Write[Desired]) -> Written:
         async with self._connections:

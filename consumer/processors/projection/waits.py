@@ -1,0 +1,48 @@
+"""Items that wait for a key which another item has: how long each may."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from consumer.errors import Rejected, Unavailable
+
+_FORGOTTEN_SECONDS = 300.0
+"""Nobody has tried for so long: whoever comes then waits anew. Tries of one wait are 30 s apart at most."""
+
+
+@dataclass(slots=True)
+class _Wait:
+    since: float
+    latest: float
+
+
+class KeyWaits:
+    """Remembers since when items wait; one a processor and process.
+
+    `clock` tells seconds, `longest` is how many of them an item may wait.
+    """
+
+    def __init__(self, clock: Callable[[], float], longest: float) -> None:
+        self._clock = clock
+        self._longest = longest
+        self._waits: dict[str, _Wait] = {}
+
+    def error(self, item: str, key: str) -> Rejected | Unavailable:
+        """What to say of an item whose key another item has."""
+        now = self._clock()
+        self._waits = {
+            name: wait for name, wait in self._waits.items() if now - wait.latest < _FORGOTTEN_SECONDS
+        }
+        wait = self._waits.setdefault(item, _Wait(now, now))
+        wait.latest = now
+        if now - wait.since < self._longest:
+            message = f"the row {key} belongs to another item; it is waited for"
+            return Unavailable(message, code="KeyTaken", of_item=True)
+        message = (
+            f"the row {key} belongs to another item, which still has it after {self._longest:g} s;"
+            " make the keys of different items differ"
+        )
+        return Rejected(message, code="KeyNotUnique")
+
+    def over(self, item: str) -> None:
+        """The item has its keys, or needs them no more."""
+        self._waits.pop(item, None)
