@@ -16,7 +16,7 @@ from typing import Any, Literal, cast
 
 from checkpoint.api import Api
 from checkpoint.positions import PROCESSORS, SUFFIX
-from checkpoint.tables import Item, get_item
+from checkpoint.tables import Item, find_item
 
 Phase = Literal["live", "stop", "swapping"]
 
@@ -69,7 +69,7 @@ class Controls:
 
     async def read(self) -> dict[str, Control]:
         """Those of all processors that have one; read consistently."""
-        item = await get_item(self._api, self._table, _KEY) or {}
+        item = await find_item(self._api, self._table, _KEY) or {}
         return {
             name.removeprefix("processor/"): _control(value["M"])
             for name, value in item.items()
@@ -80,7 +80,7 @@ class Controls:
         """Where the processors' tables are, of those that were cut over to another."""
         found: dict[str, Pointer] = {}
         for name in names:
-            item = await get_item(self._api, self._table, _pointer_key(name))
+            item = await find_item(self._api, self._table, _pointer_key(name))
             if item is not None:
                 ledger = item.get("ledger")
                 found[name] = Pointer(item["table"]["S"], ledger["S"] if ledger else None)

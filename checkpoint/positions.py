@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from checkpoint.api import Api
-from checkpoint.tables import Item, Pause, TableSchema, ensure_table, get_item, scan
+from checkpoint.tables import Item, Pause, TableSchema, ensure_table, find_item, get_item, scan
 
 SUFFIX = "-positions"
 
@@ -128,7 +128,7 @@ class Positions:
 
     async def read_processors(self) -> dict[str, str] | None:
         """The fingerprint of each processor the application has run with; None before it first did."""
-        item = await get_item(self._api, self._table, {"key": {"S": PROCESSORS}})
+        item = await find_item(self._api, self._table, {"key": {"S": PROCESSORS}})
         if item is None:
             return None
         return {name: value["S"] for name, value in item["fingerprints"]["M"].items()}

@@ -92,6 +92,14 @@ async def get_item(api: Api, table: str, key: Item) -> Item | None:
     return item
 
 
+async def find_item(api: Api, table: str, key: Item) -> Item | None:
+    """One item, read consistently; None where there is no such table either."""
+    request = {"TableName": table, "Key": key, "ConsistentRead": True}
+    answer = await api.call("GetItem", request, expect=("ResourceNotFoundException",))
+    item: Item | None = answer.body.get("Item")
+    return item
+
+
 async def _status(api: Api, table: str) -> str | None:
     """ACTIVE only when the table and every index are; None where there is none (or none seen yet)."""
     answer = await api.call("DescribeTable", {"TableName": table}, expect=("ResourceNotFoundException",))

@@ -7,12 +7,13 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from checkpoint.control import Controls
 from checkpoint.guard import LeaderLockGuard
 from checkpoint.tables import TableNotReadyError
 from consumer.aws.boto import default_region, endpoint_url
@@ -20,7 +21,7 @@ from consumer.aws.clients import Clients
 from consumer.errors import SettingsError, Unavailable
 from consumer.log import Logger, open_log, take_standard_logging
 from consumer.metrics import metrics_directory
-from consumer.pod.housekeeping import keep_house
+from consumer.pod.housekeeping import Chore, keep_house, renew_when_cut_over
 from consumer.pod.ops import Pod, serve_ops
 from consumer.pod.plans import SHARD_MODULE, write_plans
 from consumer.pod.start import prepare
@@ -29,6 +30,9 @@ from consumer.settings.context import ShardContext
 from consumer.settings.model import Settings
 from consumer.status import status_directory
 from consumer.stores.opened import Stores, open_stores
+
+Beside = Callable[[Pod, ShardContext, Stores, Logger], AbstractAsyncContextManager[Chore]]
+"""Open while a daemon runs; gives what the pod looks at every few seconds."""
 
 _RETRY_SECONDS = 5.0
 _RELEASE_SECONDS = 5.0
@@ -42,6 +46,7 @@ async def run(
     run_dir: Path | None = None,
     *,
     shard_module: str = SHARD_MODULE,
+    beside: Beside | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; to be run in the main thread.
 
@@ -52,6 +57,7 @@ async def run(
         ops_port: 0 takes any that is free; it stands in the log and in `ops.json` of the run directory.
         run_dir: default: a temporary directory, removed at the end.
         shard_module: what the daemon executes for each lease: a benchmark brings its own.
+        beside: what is done while the daemon runs; default: look whether a processor was cut over.
 
     Returns:
         The exit code: 0 after a clean drain, else 1.
@@ -75,16 +81,27 @@ async def run(
         )
         async with serve_ops(pod, ops_host, ops_port) as url, open_stores(endpoint_url) as stores:
             log.info("serving /status, /metrics, /healthz and /readyz", url=url, run_directory=str(directory))
-            context = await _until_prepared(pod, settings, stores, log)
-            if context is None:
-                return 0
-            launch = write_plans(context, directory, os.environ, shard_module)
-            pod.waiting_for = None
-            guard = _guard(context, stores.aws)
-            async with _housekeeping(pod, guard, log):
-                is_clean = await supervisor.run(launch, partial(_release, guard))
-            await _release(guard)
-            return 0 if is_clean else 1
+            while True:
+                context = await _until_prepared(pod, settings, stores, log)
+                if context is None:
+                    return 0
+                launch = write_plans(context, directory, os.environ, shard_module)
+                pod.waiting_for, pod.halted = None, tuple(context.halted.values())
+                guard = _guard(context, stores.aws)
+                async with (
+                    (beside or _watching)(pod, context, stores, log) as chore,
+                    _housekeeping(pod, guard, log, chore),
+                ):
+                    is_clean = await supervisor.run(launch, partial(_release, guard))
+                await _release(guard)
+                if not supervisor.is_to_go_on():
+                    return 0 if is_clean else 1
+
+
+@asynccontextmanager
+async def _watching(pod: Pod, context: ShardContext, stores: Stores, log: Logger) -> AsyncIterator[Chore]:
+    controls = Controls(stores.aws.client("dynamodb", context.region), context.settings.application)
+    yield renew_when_cut_over(pod, controls, context, log)
 
 
 async def _until_prepared(pod: Pod, settings: Settings, stores: Stores, log: Logger) -> ShardContext | None:
@@ -161,8 +178,8 @@ def _guard(context: ShardContext, clients: Clients) -> LeaderLockGuard:
 
 
 @asynccontextmanager
-async def _housekeeping(pod: Pod, guard: LeaderLockGuard, log: Logger) -> AsyncIterator[None]:
-    keeping = asyncio.create_task(keep_house(pod, guard, log))
+async def _housekeeping(pod: Pod, guard: LeaderLockGuard, log: Logger, chore: Chore) -> AsyncIterator[None]:
+    keeping = asyncio.create_task(keep_house(pod, guard, log, chore))
     try:
         yield
     finally:

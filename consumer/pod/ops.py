@@ -7,7 +7,7 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +44,8 @@ class Pod:
     clock: Callable[[], float] = time.time
     waiting_for: str | None = "the settings are being checked against AWS"
     adrift: Adrift = field(default_factory=Adrift)
+    halted: Sequence[str] = ()
+    """A sentence for each processor that these settings may not run."""
 
     def report(self) -> PodReport:
         """The pod now, for /status."""
@@ -54,13 +56,16 @@ class Pod:
             version=self.version,
             now=now,
             started_at=self.started_at,
-            ready=report.is_ready(daemon, self.waiting_for),
+            ready=report.is_ready(daemon, self.waiting_for) and not self.halted,
             waiting_for=self.waiting_for,
             daemon=daemon,
             shards=shards,
             totals=report.totals(shards),
             lag_seconds=report.largest_lag(shards, self.adrift.lags(shards, now)),
-            problems=report.problems(daemon, shards, self.waiting_for, now, adrift=self.adrift),
+            problems=[
+                *self.halted,
+                *report.problems(daemon, shards, self.waiting_for, now, adrift=self.adrift),
+            ],
         )
 
     def health_problems(self) -> list[str]:
@@ -90,9 +95,11 @@ def make_application(pod: Pod) -> Starlette:
 
     def readyz(_: Request) -> Response:
         status = pod.report()
-        return _verdict(
-            [] if status.ready else [status.waiting_for or f"the daemon is {status.daemon.state}"]
-        )
+        if status.ready:
+            return _verdict([])
+        if report.is_ready(status.daemon, status.waiting_for):
+            return _verdict([*pod.halted])
+        return _verdict([status.waiting_for or f"the daemon is {status.daemon.state}"])
 
     def status(_: Request) -> Response:
         return Response(msgspec.json.encode(pod.report()), media_type="application/json")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from checkpoint.api import Api
 from consumer.errors import SettingsError
 from consumer.pod.letters import LetterClients, LetterFindings, look_at_letters
+from consumer.pod.models import Models, read_models, with_models
 from consumer.pod.targets.checks import Findings
 from consumer.pod.targets.look import look_at_targets
 from consumer.pod.targets.tables import look_at_table
@@ -34,6 +35,7 @@ class Inspection:
         targets: by processor name.
         letters: what stands where dead letters go.
         warnings: sentences about what works, but not as well as it could.
+        models: what was cut over.
     """
 
     source_table: TableFacts
@@ -42,12 +44,15 @@ class Inspection:
     stream_retention_hours: int
     letters: LetterFindings
     warnings: tuple[str, ...]
+    models: Models
 
 
 async def inspect(
     settings: Settings, stores: Stores, region: str, letter_clients: LetterClients | None = None
 ) -> Inspection:
     """Look at the stream, the table, its destination, every target, and where dead letters go.
+
+    A processor that was cut over is looked at where it writes now; one that may not run is left out.
 
     Raises:
         SettingsError: everything that is wrong, a line each: what, where, and what to do.
@@ -56,6 +61,7 @@ async def inspect(
     findings = Findings()
     source = settings.source.kinesis
     dynamodb = stores.aws.client("dynamodb", region)
+    models = await read_models(settings, dynamodb)
     retention, table, letters = await asyncio.gather(
         _retention_hours(stores.aws.client("kinesis", region), source.stream, region, findings),
         look_at_table(dynamodb, source.table, region, "source.kinesis.table", findings),
@@ -65,7 +71,8 @@ async def inspect(
     if table is not None:
         readable = await _is_readable(dynamodb, table)
         await _check_destination(dynamodb, settings, table, findings, readable=readable)
-    targets = await look_at_targets(settings, stores, region, table, findings)
+    pointed = await with_models(settings, models, dynamodb)
+    targets = await look_at_targets(pointed, stores, region, table, findings)
     findings.problems += letters.problems
     if findings.problems or table is None or retention is None:
         raise SettingsError("\n".join(findings.problems))
@@ -76,7 +83,8 @@ async def inspect(
         targets=targets,
         stream_retention_hours=retention,
         letters=letters,
-        warnings=(*findings.warnings, *letters.warnings),
+        warnings=(*findings.warnings, *letters.warnings, *models.halted.values()),
+        models=models,
     )
 
 

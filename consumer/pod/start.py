@@ -9,6 +9,7 @@ from checkpoint.positions import Positions, changed_processors
 from consumer.errors import SettingsError
 from consumer.log import Logger
 from consumer.pod.letters import try_files
+from consumer.pod.models import Models
 from consumer.pod.preflight import Inspection, inspect
 from consumer.processors.base import fingerprint
 from consumer.settings.context import Endpoint, ShardContext, TableFacts
@@ -46,7 +47,7 @@ async def prepare(
     await create_tables(dynamodb, application)
     running = has_begun(await read_leases(dynamodb, application))
     await _accept_source(settings, positions, running=running)
-    await _accept_processors(settings, positions, running=running)
+    await _accept_processors(settings, positions, inspection.models, running=running)
     first_start_at = await positions.first_start(clock())
     start = start_position(settings, first_start_at)
     report = await seed(dynamodb, stores.aws.client("kinesis", region), application, stream, start)
@@ -82,6 +83,8 @@ def context_of(
         stream_retention_hours=inspection.stream_retention_hours,
         dead_letter_retention_seconds=inspection.letters.retention_seconds,
         first_start_at=first_start_at,
+        generations=dict(inspection.models.generations),
+        halted=dict(inspection.models.halted),
     )
 
 
@@ -114,10 +117,20 @@ async def _accept_source(settings: Settings, positions: Positions, *, running: b
         await positions.write_source(source.stream, source.table)
 
 
-async def _accept_processors(settings: Settings, positions: Positions, *, running: bool) -> None:
-    """Keep what processors there are; one that is new or changed has missed what was settled without it."""
-    fingerprints = {processor.name: fingerprint(processor) for processor in settings.processors}
-    known = await positions.read_processors()
+async def _accept_processors(
+    settings: Settings, positions: Positions, models: Models, *, running: bool
+) -> None:
+    """Keep what processors there are; one that is new or changed has missed what was settled without it.
+
+    One that is halted is no longer the settings' affair: what its model was made by stays.
+    """
+    known = models.known
+    fingerprints = {
+        processor.name: (known or {})[processor.name]
+        if processor.name in models.halted
+        else fingerprint(processor)
+        for processor in settings.processors
+    }
     changes = changed_processors(known, fingerprints)
     starting_here = {processor.name for processor in settings.processors if processor.start_here}
     refused = [(name, "is new") for name in changes.new if name not in starting_here]
@@ -129,10 +142,15 @@ async def _accept_processors(settings: Settings, positions: Positions, *, runnin
 
 
 def _refusal(application: str, name: str, what: str) -> str:
+    way = (
+        "Give it an application of its own (another `application`, from `start: trim_horizon` on)."
+        if what == "is new"
+        else f"Run `tidemark rebuild --processor {name}` with these settings, then `tidemark cutover`."
+    )
     return (
         f"processors.{name} {what}, and application {application!r} has run without it: its target would lack"
-        " all changes settled so far. Give it an application of its own (another `application`, from"
-        " `start: trim_horizon` on), or set `start_here: true` on it, if changes from here on are enough"
+        f" all changes settled so far. {way} Or set `start_here: true` on it, if changes from here on are"
+        " enough"
     )
 
 

@@ -92,6 +92,7 @@ class Supervisor:
         self._log = log
         self._clock = clock
         self._stopping = asyncio.Event()
+        self._is_renewing = False
         self._state: DaemonState = "starting"
         self._pid: int | None = None
         self._restarts = 0
@@ -104,7 +105,23 @@ class Supervisor:
 
     def stop(self) -> None:
         """Drain the daemon and end; also before it was ever started."""
+        self._is_renewing = False
         self._stopping.set()
+
+    def renew(self) -> None:
+        """Drain the daemon, for another to be run after it; not where stop was called."""
+        if not self._stopping.is_set():
+            self._is_renewing = True
+            self._stopping.set()
+
+    def is_to_go_on(self) -> bool:
+        """Whether the drain that ended was for another daemon to be run; to be asked once after each."""
+        if not self._is_renewing:
+            return False
+        self._is_renewing = False
+        self._stopping.clear()
+        self._state = "restarting"
+        return True
 
     async def stopped(self) -> None:
         """Wait until stop is called."""

@@ -6,7 +6,7 @@ import pytest
 from checkpoint.api import Answer, Api
 from consumer.aws import client as aws_client
 from consumer.aws.clients import Clients
-from consumer.errors import SettingsError
+from consumer.errors import SettingsError, Unavailable
 from consumer.pod.preflight import inspect
 from consumer.settings.context import TableFacts
 from consumer.stores.opened import Stores
@@ -14,29 +14,32 @@ from tests.integration.pod.conftest import REGION, Shop
 
 
 class _DenyingClients:
-    def __init__(self, clients: Clients, operation: str) -> None:
+    def __init__(self, clients: Clients, operation: str, table: str | None) -> None:
         self._clients = clients
         self._operation = operation
+        self._table = table
 
     def client(self, service: str, region: str) -> Api:
-        return _DenyingApi(self._clients.client(service, region), self._operation)
+        return _DenyingApi(self._clients.client(service, region), self._operation, self._table)
 
 
-def denying(stores: Stores, operation: str) -> Stores:
-    """AWS as somebody sees it whose policy forbids one operation."""
-    return Stores(cast("Clients", _DenyingClients(stores.aws, operation)), {})
+def denying(stores: Stores, operation: str, *, table: str | None = None) -> Stores:
+    """AWS as somebody sees it whose policy forbids one operation, on one table or all."""
+    return Stores(cast("Clients", _DenyingClients(stores.aws, operation, table)), {})
 
 
 class _DenyingApi:
-    def __init__(self, api: Api, operation: str) -> None:
+    def __init__(self, api: Api, operation: str, table: str | None) -> None:
         self._api = api
         self._operation = operation
+        self._table = table
 
     async def call(
         self, operation: str, request: Mapping[str, Any], *, expect: tuple[str, ...] = ()
     ) -> Answer:
-        if operation == self._operation:
-            assert "AccessDeniedException" in expect
+        if operation == self._operation and self._table in (None, request.get("TableName")):
+            if "AccessDeniedException" not in expect:
+                raise Unavailable("not authorized", code="AccessDeniedException")
             return aws_client.Answer({}, "AccessDeniedException")
         return await self._api.call(operation, request, expect=expect)
 
@@ -100,7 +103,7 @@ async def test_milliseconds_are_refused_where_the_source_may_not_be_read(shop: S
     shop.make_source(precision="MILLISECOND")
     shop.make_table(shop.view)
 
-    (problem,) = await problems(shop, denying(stores, "GetItem"))
+    (problem,) = await problems(shop, denying(stores, "GetItem", table=shop.orders))
 
     assert "MICROSECOND" in problem
     assert "dynamodb:GetItem" in problem
@@ -109,9 +112,18 @@ async def test_milliseconds_are_refused_where_the_source_may_not_be_read(shop: S
 async def test_a_source_that_may_not_be_read_is_fine_with_microseconds(shop: Shop, stores: Stores) -> None:
     shop.make_all()
 
-    found = await inspect(shop.settings(), denying(stores, "GetItem"), REGION)
+    found = await inspect(shop.settings(), denying(stores, "GetItem", table=shop.orders), REGION)
 
     assert not found.source_readable
+
+
+async def test_what_was_cut_over_must_be_readable(shop: Shop, stores: Stores) -> None:
+    shop.make_all()
+
+    (problem,) = await problems(shop, denying(stores, "GetItem", table=f"{shop.prefix}-positions"))
+
+    assert f"{shop.prefix}-positions" in problem
+    assert "dynamodb:GetItem" in problem
 
 
 @pytest.mark.parametrize(

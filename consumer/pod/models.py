@@ -1,0 +1,81 @@
+"""Which model each processor writes to: the settings' own, or the one it was last cut over to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from checkpoint.api import Api
+from checkpoint.control import NEVER, Controls
+from checkpoint.positions import SUFFIX, Positions
+from consumer.errors import SettingsError, Unavailable
+from consumer.processors.base import fingerprint
+from consumer.settings.model import Settings
+from consumer.settings.moved import moved, with_processors
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What was cut over.
+
+    Attributes:
+        generations: how often, of the processors that were.
+        halted: those whose model was made by other settings than these, and what to do.
+        known: the fingerprints the application has run with, by processor; None: it never ran.
+    """
+
+    generations: Mapping[str, int]
+    halted: Mapping[str, str]
+    known: Mapping[str, str] | None
+
+
+async def read_models(settings: Settings, dynamodb: Api) -> Models:
+    """Ask the positions table, where there is one; changes nothing.
+
+    Raises:
+        SettingsError: it may not be read.
+        Unavailable: it can't be read now.
+    """
+    try:
+        controls = await Controls(dynamodb, settings.application).read()
+        known = await Positions(dynamodb, settings.application).read_processors()
+    except Unavailable as error:
+        if error.code != "AccessDeniedException":
+            raise
+        raise SettingsError(
+            f"application: not allowed to read table {settings.application + SUFFIX!r}, which says where"
+            " processors that were cut over write; allow dynamodb:GetItem on it"
+        ) from None
+    names = [processor.name for processor in settings.processors]
+    generations = {name: controls[name].generation for name in names if name in controls}
+    return Models(
+        generations={name: number for name, number in generations.items() if number},
+        halted={
+            processor.name: _halt(processor.name, controls.get(processor.name, NEVER).into)
+            for processor in settings.processors
+            if generations.get(processor.name)
+            and (known or {}).get(processor.name) not in (None, fingerprint(processor))
+        },
+        known=known,
+    )
+
+
+async def with_models(settings: Settings, models: Models, dynamodb: Api) -> Settings:
+    """The settings with every target that readers find through a pointer, and without what is halted."""
+    usable = [processor for processor in settings.processors if processor.name not in models.halted]
+    names = [processor.name for processor in usable if processor.name in models.generations]
+    pointers = await Controls(dynamodb, settings.application).read_pointers(names)
+    return with_processors(
+        settings,
+        [
+            moved(processor, pointers[processor.name].table, pointers[processor.name].ledger)
+            if processor.name in pointers
+            else processor
+            for processor in usable
+        ],
+    )
+
+
+def _halt(name: str, into: str) -> str:
+    return (
+        f"processors.{name} was cut over to a model that other settings made (as {into!r}): it writes nothing"
+        " until this pod runs with the settings the rebuild was made with"
+    )
