@@ -3,14 +3,21 @@
 from typing import Protocol
 
 from consumer.errors import SettingsError
+from consumer.processors.aggregate.above import RowsAbove
+from consumer.processors.aggregate.dynamodb import SumSink
+from consumer.processors.aggregate.mapping import AggregateMapping
+from consumer.processors.aggregate.rows import SumRows
 from consumer.processors.base import Processor, ProcessorTools
 from consumer.processors.gated import GatedProcessor
+from consumer.processors.ledger.dynamodb import LedgerTable
+from consumer.processors.ledger.transactions import Transactions
 from consumer.processors.projection.dynamodb import RowSink
-from consumer.processors.projection.mapping import ProjectionMapping
+from consumer.processors.projection.dynamodb_ledger import LedgeredRowSink
+from consumer.processors.projection.mapping import ProjectionMapping, needs_ledger
 from consumer.processors.source import SourceReader
 from consumer.settings.context import ShardContext, TableFacts
+from consumer.settings.model import Aggregate, Projection
 from consumer.settings.model import Processor as ProcessorSettings
-from consumer.settings.model import Projection
 from consumer.stores.opened import Stores
 
 
@@ -32,7 +39,9 @@ def build_processor(
     """
     if settings.projection is not None:
         return _projection(settings.name, settings.projection, context, stores, tools)
-    raise SettingsError(f"processors.{settings.name}: aggregates come with a later release")
+    if settings.aggregate is not None:
+        return _aggregate(settings.name, settings.aggregate, context, stores, tools)
+    raise SettingsError(f"processors.{settings.name}: nothing says what it does")
 
 
 def _projection(
@@ -41,17 +50,48 @@ def _projection(
     target = context.targets[name]
     if not isinstance(target, TableFacts):
         raise SettingsError(f"processors.{name}: only DynamoDB is a store yet")
-    mapping = ProjectionMapping(settings)
+    mapping = ProjectionMapping(settings, has_ledger=needs_ledger(settings))
     mapping.check_keys(context.source_table.keys)
-    sink = RowSink(
-        stores.aws.client("dynamodb", target.region),
-        target,
-        adopt=settings.adopt,
-        tombstone_seconds=context.tombstone_seconds,
-        clock=tools.clock,
-        is_stopping=tools.is_stopping,
+    client = stores.aws.client("dynamodb", target.region)
+    source = _source(context, stores)
+    seconds = context.tombstone_seconds
+    if not needs_ledger(settings):
+        sink = RowSink(
+            client,
+            target,
+            adopt=settings.adopt,
+            tombstone_seconds=seconds,
+            clock=tools.clock,
+            is_stopping=tools.is_stopping,
+        )
+        return GatedProcessor(mapping, sink, source, on_tie=tools.on_tie)
+    if target.ledger is None:
+        raise SettingsError(f"processors.{name}: the keys of its rows move, and its target has no ledger")
+    ledger = LedgerTable(client, target.ledger, tombstone_seconds=seconds, tools=tools)
+    ledgered = LedgeredRowSink(
+        client, target, ledger, adopt=settings.adopt, key_wait=settings.key_wait, tools=tools
     )
-    return GatedProcessor(mapping, sink, _source(context, stores), on_tie=tools.on_tie)
+    return GatedProcessor(mapping, ledgered, source, on_tie=tools.on_tie)
+
+
+def _aggregate(
+    name: str, settings: Aggregate, context: ShardContext, stores: Stores, tools: ProcessorTools
+) -> Processor:
+    target = context.targets[name]
+    if not isinstance(target, TableFacts) or target.ledger is None:
+        raise SettingsError(f"processors.{name}: only DynamoDB is a store of aggregates yet")
+    client = stores.aws.client("dynamodb", target.region)
+    seconds = context.tombstone_seconds
+    rows = SumRows(client, target, tuple(settings.group_by))
+    sink = SumSink(
+        LedgerTable(client, target.ledger, tombstone_seconds=seconds, tools=tools),
+        rows,
+        Transactions(client, tools),
+        None if settings.warn_above is None else RowsAbove(rows, settings.warn_above, tools.on_above),
+        tombstone_seconds=seconds,
+        tools=tools,
+    )
+    return GatedProcessor(AggregateMapping(settings), sink, _source(context, stores), on_tie=tools.on_tie)
 
 
 def _source(context: ShardContext, stores: Stores) -> SourceReader:

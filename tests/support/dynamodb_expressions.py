@@ -172,8 +172,9 @@ class _Update(_Reader):
 def _sum(one: AttributeValue, other: AttributeValue, sign: int = 1) -> AttributeValue:
     if "N" not in one or "N" not in other:
         raise UpdateRefusedError("An operand in the update expression has an incorrect data type")
-    left, right = Decimal(cast("str", one["N"])), sign * Decimal(cast("str", other["N"]))
+    left, right = Decimal(cast("str", one["N"])), Decimal(cast("str", other["N"]))
     try:
-        return {"N": format(_EXACT.add(left, right).normalize(_EXACT), "f")}
+        total = _EXACT.add(left, right) if sign > 0 else _EXACT.subtract(left, right)
+        return {"N": format(total.normalize(_EXACT), "f")}
     except (Inexact, Overflow, Subnormal):
         raise UpdateRefusedError(OVERFLOW) from None

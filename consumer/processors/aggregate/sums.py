@@ -27,9 +27,19 @@ def added(parts: Iterable[tuple[str, str, Decimal]]) -> Sums:
     for group, name, number in parts:
         of_group = sums.setdefault(group, {})
         try:
-            of_group[name] = _EXACT.add(of_group.get(name, Decimal()), number)
+            of_group[name] = plus(of_group.get(name, Decimal()), number)
         except Inexact:
             raise out_of_range(name, group, f"a number of more than {_EXACT.prec} digits") from None
+    return without_zeros(sums)
+
+
+def plus(one: Decimal, other: Decimal) -> Decimal:
+    """The exact sum; raises decimal.Inexact beyond 600 digits."""
+    return _EXACT.add(one, other)
+
+
+def without_zeros(sums: Sums) -> Sums:
+    """The sums that say something."""
     kept = {
         group: {name: number for name, number in named.items() if number} for group, named in sums.items()
     }
