@@ -1,10 +1,13 @@
 """What one process shares of the stores: AWS's clients, and one pool of connections for each other store."""
 
 import os
+import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from consumer.aws.clients import Clients, open_clients
+from consumer.settings.stores import PostgreSQLTable, address_of
+from consumer.stores.postgresql.database import Database
 
 
 class Stores:
@@ -13,9 +16,25 @@ class Stores:
     def __init__(self, aws: Clients, environment: Mapping[str, str]) -> None:
         self.aws = aws
         self._environment = environment
+        self._databases: dict[str, Database] = {}
+
+    def postgresql(self, store: PostgreSQLTable) -> Database:
+        """The database of a target; targets of one address share its connections.
+
+        Raises:
+            SettingsError: the variable that names its address is not set.
+        """
+        address = address_of(store, self._environment)
+        database = self._databases.setdefault(
+            address, Database(address, connections=store.connections, uniform=random.random)
+        )
+        database.allow(store.connections)
+        return database
 
     async def close(self) -> None:
         """Close what was opened."""
+        for database in self._databases.values():
+            await database.close()
 
 
 @asynccontextmanager
