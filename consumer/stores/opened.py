@@ -4,8 +4,14 @@ import os
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from consumer.aws.clients import Clients, open_clients
+from consumer.settings.stores import OpenSearchIndex, address_of
+from consumer.stores.opensearch.address import read_address
+
+if TYPE_CHECKING:
+    from consumer.stores.opensearch.client import OpenSearch
 from consumer.settings.stores import PostgreSQLTable, address_of
 from consumer.stores.postgresql.database import Database
 
