@@ -7,13 +7,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from consumer.aws.clients import Clients, open_clients
-from consumer.settings.stores import OpenSearchIndex, address_of
+from consumer.settings.stores import OpenSearchIndex, PostgreSQLTable, address_of
 from consumer.stores.opensearch.address import read_address
+from consumer.stores.postgresql.database import Database
 
 if TYPE_CHECKING:
     from consumer.stores.opensearch.client import OpenSearch
-from consumer.settings.stores import PostgreSQLTable, address_of
-from consumer.stores.postgresql.database import Database
 
 
 class Stores:
@@ -23,6 +22,7 @@ class Stores:
         self.aws = aws
         self._environment = environment
         self._databases: dict[str, Database] = {}
+        self._clusters: dict[str, OpenSearch] = {}
 
     def postgresql(self, store: PostgreSQLTable) -> Database:
         """The database of a target; targets of one address share its connections.
@@ -37,8 +37,23 @@ class Stores:
         database.allow(store.connections)
         return database
 
+    def opensearch(self, store: OpenSearchIndex) -> "OpenSearch":
+        """The cluster of a target.
+
+        Raises:
+            SettingsError: its address is none, or the variable that names it is not set.
+        """
+        from consumer.stores.opensearch.client import OpenSearch  # noqa: PLC0415 - 12 MB, where they are needed
+
+        url = address_of(store, self._environment)
+        if url not in self._clusters:
+            self._clusters[url] = OpenSearch(read_address(url))
+        return self._clusters[url]
+
     async def close(self) -> None:
         """Close what was opened."""
+        for cluster in self._clusters.values():
+            await cluster.close()
         for database in self._databases.values():
             await database.close()
 
