@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from consumer.aws.clients import Clients, open_clients
 from consumer.settings.stores import OpenSearchIndex, PostgreSQLTable, address_of
 from consumer.stores.opensearch.address import read_address
-from consumer.stores.postgresql.database import Database
 
 if TYPE_CHECKING:
     from consumer.stores.opensearch.client import OpenSearch
+    from consumer.stores.postgresql.database import Database
 
 
 class Stores:
@@ -24,12 +24,15 @@ class Stores:
         self._databases: dict[str, Database] = {}
         self._clusters: dict[str, OpenSearch] = {}
 
-    def postgresql(self, store: PostgreSQLTable) -> Database:
+    def postgresql(self, store: PostgreSQLTable) -> "Database":
         """The database of a target; targets of one address share its connections.
 
         Raises:
             SettingsError: the variable that names its address is not set.
         """
+        # Each process pays for the clients of its own stores only: psycopg takes 0.1 s to import.
+        from consumer.stores.postgresql.database import Database  # noqa: PLC0415
+
         address = address_of(store, self._environment)
         database = self._databases.setdefault(
             address, Database(address, connections=store.connections, uniform=random.random)
