@@ -8,17 +8,23 @@ from consumer.processors.aggregate.dynamodb import SumSink
 from consumer.processors.aggregate.mapping import AggregateMapping
 from consumer.processors.aggregate.rows import SumRows
 from consumer.processors.base import Processor, ProcessorTools
+from consumer.processors.gate import LATE_SECONDS
 from consumer.processors.gated import GatedProcessor
 from consumer.processors.ledger.dynamodb import LedgerTable
 from consumer.processors.ledger.transactions import Transactions
+from consumer.processors.projection.documents import Documents
 from consumer.processors.projection.dynamodb import RowSink
 from consumer.processors.projection.dynamodb_ledger import LedgeredRowSink
-from consumer.processors.projection.mapping import ProjectionMapping, needs_ledger
+from consumer.processors.projection.mapping import ProjectionMapping
+from consumer.processors.projection.opensearch import IndexSink
+from consumer.processors.projection.plan import needs_ledger
+from consumer.processors.projection.purge import Purge
 from consumer.processors.source import SourceReader
-from consumer.settings.context import ShardContext, TableFacts
+from consumer.settings.context import IndexFacts, ShardContext, TableFacts
 from consumer.settings.model import Aggregate, Projection
 from consumer.settings.model import Processor as ProcessorSettings
 from consumer.stores.opened import Stores
+from consumer.stores.opensearch.index import Index
 
 
 class BuildProcessor(Protocol):
@@ -48,6 +54,8 @@ def _projection(
     name: str, settings: Projection, context: ShardContext, stores: Stores, tools: ProcessorTools
 ) -> Processor:
     target = context.targets[name]
+    if isinstance(target, IndexFacts):
+        return _documents(settings, target, context, stores, tools)
     if not isinstance(target, TableFacts):
         raise SettingsError(f"processors.{name}: only DynamoDB is a store yet")
     mapping = ProjectionMapping(settings, has_ledger=needs_ledger(settings))
@@ -72,6 +80,26 @@ def _projection(
         client, target, ledger, adopt=settings.adopt, key_wait=settings.key_wait, tools=tools
     )
     return GatedProcessor(mapping, ledgered, source, on_tie=tools.on_tie)
+
+
+def _documents(
+    settings: Projection, target: IndexFacts, context: ShardContext, stores: Stores, tools: ProcessorTools
+) -> Processor:
+    store = settings.store.opensearch
+    if store is None:
+        raise SettingsError(f"{target.index}: the settings name another store")
+    mapping = ProjectionMapping(settings, form="plain")
+    mapping.check_keys(context.source_table.keys)
+    seconds = context.tombstone_seconds
+    index = Index(stores.opensearch(store), target.index)
+    sink = IndexSink(
+        index,
+        Documents(mapping, context.source_table.keys, lambda: int(tools.clock() + seconds + LATE_SECONDS)),
+        Purge(index, clock=tools.clock, uniform=tools.uniform),
+        tombstone_seconds=seconds,
+        is_stopping=tools.is_stopping,
+    )
+    return GatedProcessor(mapping, sink, _source(context, stores), on_tie=tools.on_tie)
 
 
 def _aggregate(

@@ -78,6 +78,11 @@ class ProjectionMapping:
         """Whether an item has one row at most, whose key is of the item's own keys."""
         return self._is_fixed
 
+    @property
+    def own_keys(self) -> frozenset[str]:
+        """The parts of a row's key that are keys of its item, and so of the same type in every row."""
+        return frozenset(name for name, value in self._key.items() if _source_key(value) is not None)
+
     def check_keys(self, source_keys: Sequence[str]) -> None:
         """See that no two items share a row by their very keys.
 
@@ -122,12 +127,19 @@ class ProjectionMapping:
     def holding(self, change: ChangeRecord, image: Image | None) -> Desired:
         """What the target should hold while the change's item is `image` (None: it doesn't exist).
 
+        Without a ledger, of the rows that the change's own images have: another row is for the change that
+        brought it, and if that is on its way still, a later one may have taken the row away again.
+
         Raises:
             Rejected: an image or a value that can't be mapped.
         """
         if image is not None and not self._membership.holds(change.keys, image):
             image = None
-        return self._desired(change, image, None, Event(None, change.table, change.micros))
+        desired = self._desired(change, image, None, Event(None, change.table, change.micros))
+        if self._has_ledger or self._is_fixed:
+            return desired
+        had = self._had(change)
+        return desired._replace(rows=tuple(row for row in desired.rows if row.text in had))
 
     def _desired(self, change: ChangeRecord, image: Image | None, old: Image | None, event: Event) -> Desired:
         if image is None:
@@ -158,12 +170,16 @@ class ProjectionMapping:
             return ()
         if self._is_fixed:
             return () if rows else (self._key_of(Scope(change.keys, None)),)
+        has = {row.text for row in rows}
+        return tuple(key for text, key in self._had(change).items() if text not in has)
+
+    def _had(self, change: ChangeRecord) -> dict[str, Image]:
+        """The keys of the rows that the change's images have, by their text."""
         had: dict[str, Image] = {}
         for image in (change.old_image, *change.between, change.new_image):
             for key in self._keys_of_earlier(change.keys, image) if image else ():
                 had[key_text(list(key.values()))] = key
-        has = {row.text for row in rows}
-        return tuple(key for text, key in had.items() if text not in has)
+        return had
 
     def _keys_of_earlier(self, keys: Keys, raw: msgspec.Raw) -> Iterable[Image]:
         """The keys of the rows an earlier image had; none where it can't be mapped, and so never had any."""
