@@ -5,6 +5,8 @@ The codes are those of each service's API reference, "Common errors" and the ope
 
 from collections.abc import Mapping
 
+import orjson
+
 from sandbox.faults.request import AwsRequest
 from sandbox.wire import Response, error
 
@@ -34,6 +36,7 @@ DATA_OPERATIONS = frozenset(
         *("PutRecord", "PutRecords", "GetRecords", "GetShardIterator"),
     }
 )
+TRANSACTIONS = frozenset({"TransactWriteItems", "TransactGetItems"})
 FAILED: Mapping[str, str] = {
     "dynamodb": "InternalServerError",
     "dynamodbstreams": "InternalServerError",
@@ -64,6 +67,27 @@ def failed(request: AwsRequest) -> Response:
 def rejected(request: AwsRequest) -> Response:
     """Answer that the request is not valid."""
     return _error(request, 400, "ValidationException", "The sandbox rejects this request.")
+
+
+def conflicting(request: AwsRequest) -> Response:
+    """Answer that another transaction is under way on an item: on the first, where there are several.
+
+    "Transaction conflict handling in DynamoDB" (Amazon DynamoDB Developer Guide).
+    """
+    message = "Transaction is ongoing for the item"
+    if request.operation not in TRANSACTIONS:
+        return _error(request, 400, "TransactionConflictException", message)
+    code = "TransactionCanceledException"
+    others = len(orjson.loads(request.body)["TransactItems"]) - 1
+    document = {
+        "__type": code,
+        "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons "
+        f"[{', '.join(['TransactionConflict'] + ['None'] * others)}]",
+        "CancellationReasons": [{"Code": "TransactionConflict", "Message": message}]
+        + [{"Code": "None"}] * others,
+    }
+    status, headers, _ = error(400, code, "")
+    return status, headers, orjson.dumps(document)
 
 
 def down(http_version: str) -> Response:

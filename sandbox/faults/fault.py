@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
-RequestKind = Literal["down", "throttle", "fail", "delay", "lose_answer", "reject"]
+RequestKind = Literal["down", "throttle", "fail", "delay", "lose_answer", "reject", "conflict"]
 RecordKind = Literal["duplicate", "swap", "coarse_clock"]
 RECORD_KINDS: frozenset[str] = frozenset({"duplicate", "swap", "coarse_clock"})
 
@@ -20,6 +20,7 @@ class Fault:
       delay        the answer comes after `delay_seconds`; other faults apply besides
       lose_answer  the request is carried out, then answered as by `fail`
       reject       ValidationException, HTTP 400
+      conflict     as of another transaction on the first of the items: DynamoDB's writes and transactions
     Kinds that strike records on their way from a table into a Kinesis stream (`service` is not looked at):
       duplicate    delivered twice, the second `delay_seconds` later (0.05 where it is 0)
       swap         changes places with the next record of its shard; let go after 0.2 s if none comes

@@ -17,6 +17,7 @@ ANSWERS: dict[str, Callable[[AwsRequest], Response]] = {
     "fail": answers.failed,
     "lose_answer": answers.failed,
     "reject": answers.rejected,
+    "conflict": answers.conflicting,
 }
 
 

@@ -70,6 +70,21 @@ def test_a_lost_answer_leaves_the_write_done(aws: Aws, sandbox: SandboxProcess, 
         assert aws.dynamodb.get_item(TableName=table, Key=KEY)["Item"] == KEY
 
 
+def test_a_conflict_is_told_for_the_first_of_a_transactions_items(
+    aws: Aws, sandbox: SandboxProcess, table: str
+) -> None:
+    with sandbox.faults.applied(Fault("conflict", "dynamodb", resource=table)):
+        with pytest.raises(aws.dynamodb.exceptions.TransactionCanceledException) as cancelled:
+            aws.dynamodb.transact_write_items(
+                TransactItems=[{"Put": {"TableName": table, "Item": {"id": {"S": name}}}} for name in "abc"]
+            )
+        with pytest.raises(aws.dynamodb.exceptions.TransactionConflictException):
+            aws.dynamodb.put_item(TableName=table, Item=KEY)
+    reasons = cancelled.value.response["CancellationReasons"]
+    assert [reason["Code"] for reason in reasons] == ["TransactionConflict", "None", "None"]
+    assert aws.dynamodb.scan(TableName=table)["Items"] == []
+
+
 def test_control_operations_are_throttled_by_another_error(
     aws: Aws, sandbox: SandboxProcess, table: str
 ) -> None:
