@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from consumer.attributes import RESERVED
+from consumer.errors import Unavailable
 from consumer.processors.aggregate.above import RowsAbove
 from consumer.processors.aggregate.dynamodb import SumSink
 from consumer.processors.aggregate.mapping import AggregateMapping, Counted
@@ -13,17 +14,24 @@ from consumer.processors.gated import GatedProcessor
 from consumer.processors.ledger.dynamodb import LedgerTable
 from consumer.processors.ledger.transactions import Transactions
 from consumer.processors.source import DynamoDB, SourceReader
-from consumer.record import Image
+from consumer.record import ChangeRecord, EventName, Granularity, Image
 from consumer.settings.context import TableFacts
 from consumer.settings.model import Aggregate
-from tests.support.changes import TABLE
-from tests.support.in_memory_dynamodb import InMemoryDynamoDB, Table
+from consumer.shard.envelopes import decode
+from tests.support.changes import TABLE, envelope, in_stream
+from tests.support.in_memory_dynamodb import Answer, InMemoryDynamoDB, Table
 
 SUMS, LEDGER = "sums", "sums-ledger"
 SETTINGS: Mapping[str, Any] = {
     "store": {"dynamodb": {"table": SUMS}},
     "group_by": {"g": "new.g"},
     "add": {"count": "`1`", "total": "new.n"},
+}
+MS = Granularity.MILLISECOND
+LINES: Mapping[str, Any] = {
+    "for_each": "new.lines",
+    "group_by": {"p": "item.p"},
+    "add": {"reserved": "item.q"},
 }
 NOW = 1_700_000_000.9
 TOMBSTONE_SECONDS = 100.0
@@ -97,3 +105,42 @@ class SumsBench:
 
     def _count_conflict(self) -> None:
         self.conflicts += 1
+
+
+def item(name: str, group: str, number: str) -> Image:
+    return {"id": {"S": name}, "g": {"S": group}, "n": {"N": number}}
+
+
+def order(name: str, *lines: tuple[str, str]) -> Image:
+    """An item with a list of products and quantities."""
+    parts = [{"M": {"p": {"S": product}, "q": {"N": quantity}}} for product, quantity in lines]
+    return {"id": {"S": name}, "lines": {"L": parts}}
+
+
+def change(
+    new: Image | None,
+    micros: int,
+    *,
+    old: Image | None = None,
+    granularity: Granularity = Granularity.MICROSECOND,
+    by: Mapping[str, str] | None = None,
+) -> ChangeRecord:
+    event: EventName = "REMOVE" if new is None else "INSERT" if old is None else "MODIFY"
+    keys: dict[str, Any] = {"id": (new or old or {})["id"]}
+    data = envelope(event, keys, micros, new=new, old=old, granularity=granularity, user_identity=by)
+    return decode(in_stream(data))
+
+
+class Away:
+    """A DynamoDB that can't take one operation, however often."""
+
+    def __init__(self, real: InMemoryDynamoDB, operation: str) -> None:
+        self._real = real
+        self._operation = operation
+
+    async def call(
+        self, operation: str, request: Mapping[str, Any] | bytes, *, expect: tuple[str, ...] = ()
+    ) -> Answer:
+        if operation == self._operation:
+            raise Unavailable("throttled", code="ThrottlingException")
+        return await self._real.call(operation, request, expect=expect)
