@@ -35,6 +35,24 @@ def check_target(processor: Processor, source: TableFacts, target: TableFacts, f
         _check_key_type(f"{where}.{setting}.{name}", text, source, target.key_types[name], findings)
     if target.ledger is None and processor.projection is not None:
         _check_ttl(where, processor.projection, source, target, findings)
+    if processor.aggregate is not None and target.ttl_attribute is not None:
+        findings.warnings.append(
+            f"{where}.store: table {target.name!r} expires rows by {target.ttl_attribute!r}: a row that"
+            " expires takes its sums along, and what its items count later is added to nothing; see that no row of a"
+            " group has that attribute"
+        )
+
+
+def check_expiry(processor: Processor, source: TableFacts, findings: Findings) -> None:
+    """Whether an expired item still counts, only a person knows."""
+    if processor.aggregate is None or processor.aggregate.on_expiry is not None:
+        return
+    if source.ttl_attribute is not None:
+        findings.problems.append(
+            f"processors.{processor.name}.aggregate.on_expiry is missing: table {source.name!r} expires its"
+            f" items by {source.ttl_attribute!r}; say `remove` if an expired item is to count no longer, or"
+            " `keep` if what it counted is to stay"
+        )
 
 
 def _key_of(processor: Processor) -> tuple[str, Mapping[str, str]]:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from consumer.pod.targets.checks import Findings, check_homes, check_target
+from consumer.pod.targets.checks import Findings, check_expiry, check_homes, check_target
 from consumer.pod.targets.tables import look_at_table
 from consumer.settings.context import TableFacts, Target
 from consumer.settings.model import Processor, Settings
@@ -25,6 +25,9 @@ async def look_at_targets(
     looks = (_look(processor, stores, region, source, findings) for processor in settings.processors)
     found = dict(zip((each.name for each in settings.processors), await asyncio.gather(*looks), strict=True))
     targets = {name: target for name, target in found.items() if target is not None}
+    for processor in settings.processors:
+        if source is not None:
+            check_expiry(processor, source, findings)
     check_homes(settings.processors, targets, findings)
     return targets
 

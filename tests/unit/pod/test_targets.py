@@ -1,11 +1,12 @@
-"""A read model's table whose TTL would take more than tombstones is told of before it does."""
+"""What TTL would take that it should not is told of before it does."""
 
 from typing import Any
 
 import pytest
 
-from consumer.pod.targets.checks import Findings, check_target
+from consumer.pod.targets.checks import Findings, check_expiry, check_target
 from consumer.settings.context import TableFacts
+from consumer.settings.model import Processor
 from tests.unit.pod.conftest import make_settings
 
 ORDERS = TableFacts(
@@ -62,3 +63,47 @@ def test_a_ttl_attribute_that_is_part_of_the_key_is_refused() -> None:
     found = findings_of(target, source, key={"id": "keys.id", "number": "keys.number"})
     (problem,) = found.problems
     assert "expires rows by 'number', which is part of its key" in problem
+
+
+def sums(**aggregate: Any) -> Processor:  # noqa: ANN401 - the same
+    document = {
+        "store": {"dynamodb": {"table": "sums"}},
+        "group_by": {"day": "new.day"},
+        "add": {"orders": "`1`"},
+        **aggregate,
+    }
+    return make_settings(processors=[{"name": "sales", "aggregate": document}]).processors[0]
+
+
+SUMS = TableFacts(
+    name="sums", region="us-east-1", partition_key="day", key_types={"day": "S"}, ledger="sums-sales-ledger"
+)
+
+
+def test_an_aggregate_of_items_that_expire_must_say_whether_they_count_then() -> None:
+    findings = Findings()
+    check_expiry(sums(), ORDERS, findings)
+    (problem,) = findings.problems
+    assert problem.startswith(
+        "processors.sales.aggregate.on_expiry is missing: table 'orders' expires its items by 'expiresAt'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("on_expiry", "ttl_attribute"), [("remove", "expiresAt"), ("keep", "expiresAt"), (None, None)]
+)
+def test_an_aggregate_that_says_so_or_whose_items_never_expire_is_fine(
+    on_expiry: str | None, ttl_attribute: str | None
+) -> None:
+    findings = Findings()
+    processor = sums(on_expiry=on_expiry)
+    check_expiry(processor, ORDERS.model_copy(update={"ttl_attribute": ttl_attribute}), findings)
+    check_target(processor, ORDERS, SUMS, findings)
+    assert findings == Findings()
+
+
+def test_sums_in_a_table_that_expires_its_rows_are_warned_of() -> None:
+    findings = Findings()
+    check_target(sums(), ORDERS, SUMS.model_copy(update={"ttl_attribute": "until"}), findings)
+    (warning,) = findings.warnings
+    assert "expires rows by 'until': a row that expires takes its sums along" in warning
