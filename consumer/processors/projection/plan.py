@@ -17,13 +17,26 @@ from consumer.processors.gate import Stamp
 from consumer.processors.keys import key_text, key_values
 from consumer.processors.ledger.entry import Entry, Held
 from consumer.processors.ledger.transactions import MOST_ACTIONS, MOST_BYTES, Action, action
-from consumer.processors.projection.mapping import Row
+from consumer.processors.projection.mapping import ProjectionMapping, Row
 from consumer.record import AttributeValue, Image
+from consumer.settings.model import Projection
 
 _MOST_BYTES_OF_ROWS = MOST_BYTES - 500_000
 """An entry, as any item, has 400 KB at most."""
 
 _MINE = "#t.o = :me"
+
+
+def needs_ledger(settings: Projection) -> bool:
+    """Whether it takes a ledger in DynamoDB: an item may have several rows, or another row than before.
+
+    One with fixed keys has it if the settings name one: then its read model has no tombstones.
+
+    Raises:
+        SettingsError: an expression is wrong.
+    """
+    table = settings.store.dynamodb
+    return table is not None and (table.ledger is not None or not ProjectionMapping(settings).is_fixed)
 
 
 class Part(NamedTuple):
