@@ -27,6 +27,14 @@ IndexName = Annotated[
     ),
 ]
 
+SqlType = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-zA-Z_][a-zA-Z0-9_.]*( [a-zA-Z]+)*( ?\([0-9]+(, ?-?[0-9]+)?\))?( [a-zA-Z]+)*(\[\])?$",
+        description="a type of PostgreSQL, such as `text`, `numeric(12,2)`, `date` or `text[]`",
+    ),
+]
+
 EnvironmentVariable = Annotated[
     str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="the name of an environment variable")
 ]
@@ -55,7 +63,7 @@ class PostgreSQLTable(Model):
     url_env: EnvironmentVariable | None = None
     table: SqlTable
     create: bool = False
-    types: Annotated[dict[str, str], Field(min_length=1)] | None = None
+    types: Annotated[dict[str, SqlType], Field(min_length=1)] | None = None
     connections: Annotated[int, Field(ge=1, le=100)] = 8
 
     @model_validator(mode="after")

@@ -21,15 +21,11 @@ import orjson
 
 from consumer.errors import Unavailable
 from consumer.processors.gate import CODES, GRANULARITIES, LATE_SECONDS, Stamp
-from consumer.processors.ledger.entry import NOTHING, Entry, Held, entry_key
+from consumer.processors.ledger.entry import Entry, Held, entry_key
+from consumer.processors.ledger.sql_table import ledger_of
 from consumer.record import Version
-from consumer.stores.postgresql.database import Database, Row, Session, Statement, quoted_table
-
-SUFFIX = "_tidemark"
-"""What is added to a table's name to have its ledger's."""
-
-OWNER = ""
-"""The item of the row that says whose ledger it is; no item's identity is empty."""
+from consumer.stores.postgresql.database import Database, Row, Session, Statement
+from consumer.stores.postgresql.names import quoted_table
 
 PURGE_SECONDS = 60.0
 _PURGED_AT_ONCE = 1_000
@@ -56,7 +52,7 @@ class SqlLedger:
             tombstone_seconds: how long a change is kept where it may come from; a tombstone outlives that.
             clock: Unix seconds.
         """
-        self._table = f"{table}{SUFFIX}"
+        self._table = ledger_of(table)
         self._fingerprint = fingerprint
         self._lasts = tombstone_seconds + LATE_SECONDS
         self._clock = clock
@@ -134,11 +130,6 @@ class SqlLedger:
         self._purge_at = now + PURGE_SECONDS
         with suppress(Unavailable):
             await database.transaction(lambda session: session.run(Statement(self._purge, (now,))))
-
-
-def held(entry: Entry | None) -> Entry:
-    """The entry, or what stands for one that isn't there."""
-    return NOTHING if entry is None else entry
 
 
 def _entry(row: Row) -> tuple[str, Entry | None]:

@@ -26,7 +26,7 @@ from consumer.processors.projection.sql_rows import RowStatements, RowWriter, re
 from consumer.processors.projection.waits import KeyWaits
 from consumer.settings.context import SqlFacts
 from consumer.settings.model import Projection
-from consumer.stores.postgresql.database import Database, Session, Statement, quoted, quoted_table
+from consumer.stores.postgresql.database import Database, Session, Statement
 
 
 class _NotTheirsError(Exception):
@@ -73,9 +73,7 @@ class SqlSink:
         key, fields = tuple(settings.key), (WHOLE,) if settings.fields is None else tuple(settings.fields)
         self._writer = RowWriter(key, target.columns)
         self._planner = Planner(self._writer, may_share=may_share)
-        self._statements = RowStatements(
-            quoted_table(target.table), key, fields, quoted=quoted, adopt=settings.adopt
-        )
+        self._statements = RowStatements(target.table, key, fields, adopt=settings.adopt)
 
     @property
     def tombstones_last(self) -> float | None:

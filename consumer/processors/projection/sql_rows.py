@@ -12,9 +12,10 @@ from typing import cast
 
 import msgspec
 
-from consumer.attributes import RESERVED, Plain, to_plain
+from consumer.attributes import RESERVED, Plain
 from consumer.processors.keys import plain_key_values
 from consumer.processors.projection.mapping import Row
+from consumer.stores.postgresql.names import quoted, quoted_table
 
 
 class RowWriter:
@@ -28,14 +29,21 @@ class RowWriter:
 
     def content(self, row: Row) -> tuple[bytes, str]:
         """The row but for its owner, and its digest: equal for equal rows."""
-        values = {name: to_plain(value) for name, value in row.key.items()}
-        values |= cast("Mapping[str, Plain]", row.fields)
+        values = {**self._key_values(row.text), **cast("Mapping[str, Plain]", row.fields)}
         content = self._encode(self._formed(values))
         return content, blake2b(content, digest_size=16).hexdigest()
 
     def key(self, text: str) -> bytes:
         """The key of a row, by the text that a ledger holds it under."""
-        return self._encode(self._formed(dict(zip(self._key, plain_key_values(text), strict=True))))
+        return self._encode(self._formed(self._key_values(text)))
+
+    def _key_values(self, text: str) -> dict[str, Plain]:
+        """Numbers as they are mostly written, in a column of texts too: 100 and not 1E+2."""
+        values = (
+            (Decimal(f"{value:f}") if isinstance(value, Decimal) else value)
+            for value in plain_key_values(text)
+        )
+        return dict(zip(self._key, values, strict=True))
 
     def owned(self, content: bytes, owner: str) -> bytes:
         """A row's or key's JSON with its owner."""
@@ -84,25 +92,16 @@ _FORMS: Mapping[str, Callable[[Plain], object]] = {
 class RowStatements:
     """The texts of the statements on one table; `$1` is a recordset."""
 
-    def __init__(
-        self,
-        table: str,
-        key: Sequence[str],
-        fields: Sequence[str],
-        *,
-        quoted: Callable[[str], str],
-        adopt: bool,
-    ) -> None:
+    def __init__(self, table: str, key: Sequence[str], fields: Sequence[str], *, adopt: bool) -> None:
         """Compose them.
 
         Args:
-            table: its quoted name.
+            table: its name.
             key: the key's columns.
             fields: the other columns.
-            quoted: quotes a column's name.
             adopt: take over rows that nobody owns.
         """
-        owner = quoted(RESERVED)
+        table, owner = quoted_table(table), quoted(RESERVED)
         keys, others = [quoted(name) for name in key], [*map(quoted, fields), owner]
         columns = ", ".join((*keys, *others))
         values = ", ".join(f"x.{name}" for name in (*keys, *others))

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
 import psycopg
-from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from consumer.errors import Unavailable
@@ -34,16 +33,6 @@ class Statement(NamedTuple):
     values: Sequence[object] = ()
 
 
-def quoted(name: str) -> str:
-    """A name as it is, whatever is in it; `schema.table` is two: see `quoted_table`."""
-    return sql.Identifier(name).as_string(None)
-
-
-def quoted_table(table: str) -> str:
-    """`table` or `schema.table` of the settings."""
-    return sql.Identifier(*table.split(".")).as_string(None)
-
-
 class Session:
     """A transaction under way."""
 
@@ -59,6 +48,13 @@ class Session:
                 await cursor.execute(statement.text.encode(), statement.values)
                 cursors.append(cursor)
         return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+    async def types(self, statement: Statement) -> list[tuple[int, int]]:
+        """The object id and modifier of each column's type in what a statement gives."""
+        cursor = self._connection.cursor()
+        await cursor.execute(statement.text.encode(), statement.values)
+        result = cursor.pgresult
+        return [(result.ftype(at), result.fmod(at)) for at in range(result.nfields)] if result else []
 
 
 class Database:

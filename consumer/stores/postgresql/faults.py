@@ -5,7 +5,7 @@ PostgreSQL documentation, Appendix A, "PostgreSQL Error Codes".
 
 import psycopg
 
-from consumer.errors import Rejected, Unavailable
+from consumer.errors import Rejected, TidemarkError, Unavailable
 
 _OF_THE_VALUE = ("22", "23")
 """Data exceptions, and violated constraints: what the table can't take of this row."""
@@ -15,6 +15,9 @@ _ALSO_OF_THE_VALUE = frozenset({"44000", "P0001"})
 
 _OF_THE_RECORD = frozenset({"21000", "22021", "22P05", "54000", "54001"})
 """One row twice in a statement, a NUL character, too large for an index, nested too deeply: in any table."""
+
+_OF_THE_SETTINGS = ("0A", "3F", "42")
+"""What PostgreSQL can't do, a schema that isn't there, and statements of wrong names, types or rights."""
 
 _TWICE = "21000"
 
@@ -46,6 +49,13 @@ def is_of_the_record(error: psycopg.Error) -> bool:
     if state is None:
         return type(error) is psycopg.DataError  # psycopg itself: a NUL character
     return state.startswith(_OF_THE_VALUE) or state in _ALSO_OF_THE_VALUE or state in _OF_THE_RECORD
+
+
+def is_of_the_settings(error: TidemarkError) -> bool:
+    """Whether what was refused while a target was looked at or made is for a person to put right."""
+    cause = error.__cause__
+    state = cause.sqlstate if isinstance(cause, psycopg.Error) else None
+    return state is not None and (isinstance(error, Rejected) or state.startswith(_OF_THE_SETTINGS))
 
 
 def said(error: psycopg.Error) -> str:

@@ -1,0 +1,186 @@
+"""PostgreSQL tables, looked at and made.
+
+Both are one transaction of the same statements: a look is rolled back. So what PostgreSQL says of types,
+names and rights is known before anything is there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import orjson
+
+from consumer.attributes import RESERVED
+from consumer.errors import Rejected, SettingsError, Unavailable
+from consumer.pod.targets.checks import Findings
+from consumer.pod.targets.sql_checks import (
+    OWNER_TYPE,
+    Owner,
+    Wanted,
+    check_names,
+    lacking,
+    mismatches,
+    refusal,
+    told,
+    untyped,
+    wanted,
+)
+from consumer.processors.base import fingerprint
+from consumer.processors.ledger.sql_table import create_ledger, ledger_of, read_owner, write_owner
+from consumer.settings.context import SqlFacts, TableFacts
+from consumer.settings.model import Processor
+from consumer.settings.stores import PostgreSQLTable
+from consumer.stores.postgresql.catalog import create_table, describe, printed
+from consumer.stores.postgresql.database import Database, Session, Statement
+from consumer.stores.postgresql.faults import is_of_the_settings
+
+_ONE_AT_A_TIME = Statement("SELECT pg_advisory_xact_lock(hashtext('tidemark'))")
+"""Pods that start together make tables one after the other."""
+
+
+class _LookedError(Exception):
+    """Rolls back what was only looked at."""
+
+    def __init__(self, facts: SqlFacts) -> None:
+        super().__init__(facts.table)
+        self.facts = facts
+
+
+class _NotUsableError(Exception):
+    """What is there can't be used; rolls back what was made."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class SqlTarget:
+    """A processor's table in PostgreSQL.
+
+    Attributes:
+        processor: the processor's settings.
+        store: the same's, of the table.
+        source: the source table.
+        application: the application's name.
+    """
+
+    processor: Processor
+    store: PostgreSQLTable
+    source: TableFacts
+    application: str
+
+    async def look(self, database: Database, findings: Findings) -> SqlFacts | None:
+        """What the table is, or will be once it is made; None, and problems told, where it can't be used.
+
+        Changes nothing.
+
+        Raises:
+            Unavailable: PostgreSQL can't be asked now.
+        """
+        return await self._told(database, findings, has_run=False, is_look=True)
+
+    async def make(self, database: Database, *, has_run: bool) -> SqlFacts:
+        """Make the ledger, and the table where the settings say so, and keep whose they are.
+
+        `has_run`: the application has settled changes, so that a ledger that is new lacks them.
+
+        Raises:
+            SettingsError: what can't be used, a line each.
+            Unavailable: PostgreSQL can't be asked now.
+        """
+        findings = Findings()
+        facts = await self._told(database, findings, has_run=has_run, is_look=False)
+        if facts is None:
+            raise SettingsError("\n".join(findings.problems))
+        return facts
+
+    async def _told(
+        self, database: Database, findings: Findings, *, has_run: bool, is_look: bool
+    ) -> SqlFacts | None:
+        columns = wanted(self.processor, self.source)
+        if problems := list(check_names(self.store, columns)):
+            findings.problems += told(self._where, self.store.table, problems)
+            return None
+        work = partial(self._prepare, columns, has_run=has_run, is_look=is_look)
+        try:
+            return await database.transaction(work)
+        except _LookedError as looked:
+            return looked.facts
+        except _NotUsableError as error:
+            findings.problems += told(self._where, self.store.table, error.problems)
+        except (Rejected, Unavailable) as error:
+            if not is_of_the_settings(error):
+                raise
+            findings.problems += told(self._where, self.store.table, [str(error)])
+        return None
+
+    @property
+    def _where(self) -> str:
+        return f"processors.{self.processor.name}.{self.processor.kind}.store"
+
+    async def _prepare(self, columns: Wanted, session: Session, *, has_run: bool, is_look: bool) -> SqlFacts:
+        await session.run(_ONE_AT_A_TIME)
+        table, types = self.store.table, dict(self.store.types or {})
+        shape = await describe(session, table)
+        if shape is None:
+            await session.run(self._creation(columns))
+            shape = await describe(session, table)
+        if shape is None:
+            raise _NotUsableError(["it was made and is not there"])
+        what = self.processor.projection or self.processor.aggregate
+        problems = list(
+            mismatches(
+                shape,
+                columns,
+                await printed(session, types),
+                table=table,
+                has_elements=what is not None and what.for_each is not None,
+            )
+        )
+        if problems:
+            raise _NotUsableError(problems)
+        await self._prepare_ledger(session, has_run=has_run)
+        facts = SqlFacts(
+            table=table,
+            columns={name: shape.columns[name].type for name in columns.columns},
+            fingerprint=fingerprint(self.processor),
+        )
+        if is_look:
+            raise _LookedError(facts)
+        return facts
+
+    def _creation(self, columns: Wanted) -> Statement:
+        store = self.store
+        if not store.create:
+            message = (
+                "there is no such table, or none that the role can see; create it, or set `create: true`"
+            )
+            raise _NotUsableError([message])
+        if missing := untyped(columns):
+            raise _NotUsableError(
+                [
+                    f"it can't be made, since the type of {name} is not known; say it under `types`"
+                    for name in missing
+                ]
+            )
+        made = {name: type_ for name, type_ in columns.columns.items() if type_ is not None}
+        owner = {RESERVED: OWNER_TYPE} if columns.has_owner else {}
+        return create_table(store.table, {**made, **owner}, columns.key)
+
+    async def _prepare_ledger(self, session: Session, *, has_run: bool) -> None:
+        ledger = ledger_of(self.store.table)
+        shape = await describe(session, ledger)
+        if shape is None:
+            await session.run(*create_ledger(self.store.table))
+        elif shape.lacks:
+            raise _NotUsableError([f"its ledger: {lacking(shape, ledger)}"])
+        kept, has_entries = await read_owner(session, self.store.table)
+        found = None if kept is None else Owner(**orjson.loads(kept))
+        ours = Owner(self.application, self.processor.name, fingerprint(self.processor))
+        starts_here = self.processor.start_here
+        reason = refusal(found, ours, has_entries=has_entries, has_run=has_run, starts_here=starts_here)
+        if reason is not None:
+            raise _NotUsableError([f"its ledger {ledger!r}: {reason}"])
+        if found != ours:
+            await session.run(write_owner(self.store.table, orjson.dumps(ours).decode()))

@@ -1,0 +1,190 @@
+"""A PostgreSQL table held against the settings; each mismatch with the statement that mends it. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from consumer.attributes import RESERVED
+from consumer.expressions import Expression
+from consumer.processors.projection.mapping import WHOLE
+from consumer.settings.context import TableFacts
+from consumer.settings.model import Processor
+from consumer.settings.stores import PostgreSQLTable
+from consumer.stores.postgresql.names import quoted, quoted_table
+from consumer.stores.postgresql.shape import TableShape
+
+OWNER_TYPE = "text"
+_KEY_TYPES = {"S": "text", "N": "numeric", "B": "bytea"}
+_LONGEST_NAME = 63
+_EXACT = re.compile(r"text|bytea|numeric|smallint|integer|bigint|character varying(\(\d+\))?|uuid")
+"""Types in which two keys that differ, differ: elsewhere 2024-01-01 may be one with 2024-01-01T00:00."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the table of a processor has to have.
+
+    Attributes:
+        key: the key's columns, in the order of the settings.
+        columns: every column that is written, the key's first, and the type it is made with; None: nobody can
+            tell but the settings' `types`.
+        has_owner: whether each row says which item's it is.
+    """
+
+    key: tuple[str, ...]
+    columns: Mapping[str, str | None]
+    has_owner: bool
+
+
+def wanted(processor: Processor, source: TableFacts) -> Wanted:
+    """What a processor asks of its table."""
+    store = processor.store.postgresql
+    types = (store.types if store is not None else None) or {}
+    if processor.aggregate is not None:
+        key, others = processor.aggregate.group_by, dict.fromkeys(processor.aggregate.add, "numeric")
+    elif processor.projection is not None:
+        key = processor.projection.key
+        others = dict.fromkeys(processor.projection.fields or (WHOLE,), "jsonb")
+    else:
+        key, others = {}, {}
+    defaults = {**{name: _key_type(text, source) for name, text in key.items()}, **others}
+    columns = {name: types.get(name, default) for name, default in defaults.items()}
+    return Wanted(tuple(key), columns, processor.projection is not None)
+
+
+def _key_type(text: str, source: TableFacts) -> str | None:
+    path = Expression(text).path
+    if path == ("index",):
+        return "numeric"
+    for name, type_ in source.key_types.items():
+        if path == ("keys", name):
+            return _KEY_TYPES[type_]
+    return None
+
+
+def check_names(store: PostgreSQLTable, columns: Wanted) -> Iterator[str]:
+    """Before PostgreSQL is asked: what it would cut short, and types of nothing."""
+    for name in columns.columns:
+        if len(name.encode()) > _LONGEST_NAME:
+            yield f"the column's name `{name}` is longer than the {_LONGEST_NAME} bytes it can have"
+    for name in store.types or ():
+        if name not in columns.columns:
+            written = ", ".join(columns.columns)
+            yield f"no column `{name}`, which is in `types`, is written; these are: {written}"
+
+
+def untyped(columns: Wanted) -> list[str]:
+    """Columns that can't be made, since nobody says of what type."""
+    return [name for name, type_ in columns.columns.items() if type_ is None]
+
+
+def mismatches(
+    shape: TableShape, columns: Wanted, declared: Mapping[str, str], *, table: str, has_elements: bool
+) -> Iterator[str]:
+    """What keeps a table from being written, a sentence each.
+
+    Args:
+        shape: the table's.
+        columns: what it has to have.
+        declared: the settings' `types`, as PostgreSQL prints them.
+        table: its name.
+        has_elements: whether an item has several rows.
+    """
+    if not shape.is_table:
+        yield "it is not a table; name one"
+        return
+    alter = f"ALTER TABLE {quoted_table(table)}"
+    if shape.lacks:
+        yield lacking(shape, table)
+    yield from _columns(shape, columns, declared, alter)
+    keys = ", ".join(map(quoted, columns.key))
+    if frozenset(columns.key) not in shape.keys:
+        yield f"it has no primary key of exactly {keys}; mend it: {alter} ADD PRIMARY KEY ({keys});"
+    for name in columns.key if has_elements else ():
+        if name in shape.columns and not _EXACT.fullmatch(shape.columns[name].type):
+            yield (
+                f"under for_each, two keys may be one in column {quoted(name)} of type"
+                f" {shape.columns[name].type}; mend it: {alter} ALTER COLUMN {quoted(name)} TYPE text;"
+            )
+
+
+def lacking(shape: TableShape, table: str) -> str:
+    """What the role may not do there."""
+    lacks, role = ", ".join(shape.lacks), quoted(shape.role)
+    return f"{shape.role} may not {lacks}; mend it: GRANT {lacks} ON {quoted_table(table)} TO {role};"
+
+
+def _columns(shape: TableShape, columns: Wanted, declared: Mapping[str, str], alter: str) -> Iterator[str]:
+    own = {RESERVED: OWNER_TYPE} if columns.has_owner else {}
+    written, types = {**columns.columns, **own}, {**declared, **own}
+    for name, type_ in written.items():
+        column, its_name = shape.columns.get(name), quoted(name)
+        if column is None:
+            yield f"it has no column {its_name}; mend it: {alter} ADD COLUMN {its_name} {type_ or 'text'};"
+        elif column.is_generated:
+            yield (
+                f"column {its_name} is generated, and takes no values; mend it:"
+                f" {alter} ALTER COLUMN {its_name} DROP EXPRESSION;"
+            )
+        elif name in types and not _is_same(column.type, types[name]):
+            yield (
+                f"column {its_name} is of type {column.type}, not {types[name]}; mend it: {alter}"
+                f" ALTER COLUMN {its_name} TYPE {types[name]}; or correct `types`"
+            )
+    for name, column in shape.columns.items():
+        if column.must_be_given and name not in written:
+            yield (
+                f"column {quoted(name)} must have a value, and is not written; mend it:"
+                f" {alter} ALTER COLUMN {quoted(name)} DROP NOT NULL;"
+            )
+
+
+def _is_same(one: str, other: str) -> bool:
+    return "".join(one.lower().split()) == "".join(other.lower().split())
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose ledger it is."""
+
+    application: str
+    processor: str
+    fingerprint: str
+
+
+def refusal(
+    found: Owner | None, ours: Owner, *, has_entries: bool, has_run: bool, starts_here: bool
+) -> str | None:
+    """Why a ledger is not to be used, if so.
+
+    Args:
+        found: whose it says it is; None: it is new.
+        ours: whose it should be.
+        has_entries: whether anything was ever written by it.
+        has_run: whether the application has settled changes.
+        starts_here: whether changes from here on are enough.
+    """
+    if found is None:
+        if has_run and not starts_here:
+            return (
+                "it is new, but the application has run: what it has settled is not in it. Is the address"
+                " another database's? Set it back; or set `start_here: true`, if changes from here on are"
+                " enough"
+            )
+        return None
+    if (found.application, found.processor) != (ours.application, ours.processor):
+        return (
+            f"it belongs to processor {found.processor!r} of application {found.application!r};"
+            " choose another table"
+        )
+    if found.fingerprint != ours.fingerprint and has_entries and not starts_here:
+        return (
+            "it was filled by other settings of this processor; take another table and another"
+            " `application`, to begin anew; or set `start_here: true`, if changes from here on are enough"
+        )
+    return None
+
+
+def told(where: str, table: str, problems: Iterable[str]) -> list[str]:
+    """The problems, each with where it is."""
+    return [f"{where}: PostgreSQL table {table!r}: {problem}" for problem in problems]
