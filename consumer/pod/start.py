@@ -11,6 +11,7 @@ from consumer.log import Logger
 from consumer.pod.letters import try_files
 from consumer.pod.models import Models
 from consumer.pod.preflight import Inspection, inspect
+from consumer.pod.targets.make import make_targets
 from consumer.processors.base import fingerprint
 from consumer.settings.context import Endpoint, ShardContext, TableFacts
 from consumer.settings.document import field_name
@@ -29,7 +30,7 @@ async def prepare(
     log: Logger,
     clock: Callable[[], float] = time.time,
 ) -> ShardContext:
-    """Check the settings against AWS, make the application's tables, and seed its leases.
+    """Check the settings against AWS, make the application's tables and what targets lack, seed its leases.
 
     Raises:
         SettingsError: something a person has to put right.
@@ -49,6 +50,7 @@ async def prepare(
     await _accept_source(settings, positions, running=running)
     await _accept_processors(settings, positions, inspection.models, running=running)
     first_start_at = await positions.first_start(clock())
+    await make_targets(settings, stores, inspection.targets)
     start = start_position(settings, first_start_at)
     report = await seed(dynamodb, stores.aws.client("kinesis", region), application, stream, start)
     log.info("leases seeded", written=report.written, moved=report.moved, reason=report.reason)

@@ -2,12 +2,15 @@
 
 import asyncio
 
+from consumer.errors import SettingsError
 from consumer.pod.targets.checks import Findings, check_expiry, check_homes, check_target
+from consumer.pod.targets.indexes import IndexTarget, index_target, look_at_index
 from consumer.pod.targets.tables import look_at_table
-from consumer.settings.context import TableFacts, Target
+from consumer.settings.context import IndexFacts, TableFacts, Target
 from consumer.settings.model import Processor, Settings
 from consumer.settings.stores import DynamoDBTable
 from consumer.stores.opened import Stores
+from consumer.stores.opensearch.catalog import Catalog
 
 
 async def look_at_targets(
@@ -22,7 +25,10 @@ async def look_at_targets(
         source: the source table; None where it can't be used itself.
         findings: where problems and warnings go.
     """
-    looks = (_look(processor, stores, region, source, findings) for processor in settings.processors)
+    application = settings.application
+    looks = (
+        _look(processor, application, stores, region, source, findings) for processor in settings.processors
+    )
     found = dict(zip((each.name for each in settings.processors), await asyncio.gather(*looks), strict=True))
     targets = {name: target for name, target in found.items() if target is not None}
     for processor in settings.processors:
@@ -33,11 +39,19 @@ async def look_at_targets(
 
 
 async def _look(
-    processor: Processor, stores: Stores, region: str, source: TableFacts | None, findings: Findings
+    processor: Processor,
+    application: str,
+    stores: Stores,
+    region: str,
+    source: TableFacts | None,
+    findings: Findings,
 ) -> Target | None:
     store, where = processor.store, f"processors.{processor.name}.{processor.kind}.store"
     if store.dynamodb is not None:
         return await _dynamodb(processor, store.dynamodb, stores, region, source, findings)
+    index = index_target(application, processor)
+    if index is not None:
+        return await _opensearch(index, stores, findings)
     findings.problems.append(f"{where}: only DynamoDB is a store yet")
     return None
 
@@ -56,3 +70,12 @@ async def _dynamodb(
     if target is not None and source is not None:
         check_target(processor, source, target, findings)
     return target
+
+
+async def _opensearch(target: IndexTarget, stores: Stores, findings: Findings) -> IndexFacts | None:
+    try:
+        cluster = stores.opensearch(target.store)
+    except SettingsError as error:
+        findings.problems.append(f"{target.where}.{error}")
+        return None
+    return await look_at_index(target, Catalog(cluster), findings)

@@ -42,13 +42,13 @@ def read_address(url: str) -> Address:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise SettingsError("the address of OpenSearch is not a URL; write https://host:port") from error
+        raise SettingsError("url: not a URL; write https://host:port") from error
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise SettingsError("the address of OpenSearch begins with https:// or http://, and names a host")
+        raise SettingsError("url: an address of OpenSearch begins with https:// or http://, and names a host")
     if parts.hostname.endswith(_SERVERLESS):
         raise SettingsError(
-            f"{parts.hostname}: OpenSearch Serverless takes no external versions, so that a late change would"
-            " overwrite a newer one; use a domain of OpenSearch Service, or a cluster of your own"
+            f"url: {parts.hostname}: OpenSearch Serverless lacks what keeps late changes out; use a domain of"
+            " OpenSearch Service, or a cluster of your own"
         )
     login = None
     if parts.username is not None:
