@@ -20,7 +20,7 @@ from consumer.processors.projection.opensearch import IndexSink
 from consumer.processors.projection.plan import needs_ledger
 from consumer.processors.projection.purge import Purge
 from consumer.processors.source import SourceReader
-from consumer.settings.context import IndexFacts, ShardContext, TableFacts
+from consumer.settings.context import IndexFacts, ShardContext, SqlFacts, TableFacts
 from consumer.settings.model import Aggregate, Projection
 from consumer.settings.model import Processor as ProcessorSettings
 from consumer.stores.opened import Stores
@@ -56,8 +56,8 @@ def _projection(
     target = context.targets[name]
     if isinstance(target, IndexFacts):
         return _documents(settings, target, context, stores, tools)
-    if not isinstance(target, TableFacts):
-        raise SettingsError(f"processors.{name}: only DynamoDB is a store yet")
+    if isinstance(target, SqlFacts):
+        return _sql_rows(settings, target, context, stores, tools)
     mapping = ProjectionMapping(settings, has_ledger=needs_ledger(settings))
     mapping.check_keys(context.source_table.keys)
     client = stores.aws.client("dynamodb", target.region)
@@ -80,6 +80,29 @@ def _projection(
         client, target, ledger, adopt=settings.adopt, key_wait=settings.key_wait, tools=tools
     )
     return GatedProcessor(mapping, ledgered, source, on_tie=tools.on_tie)
+
+
+def _sql_rows(
+    settings: Projection, target: SqlFacts, context: ShardContext, stores: Stores, tools: ProcessorTools
+) -> Processor:
+    # psycopg takes 0.1 s to import: a process pays for its own stores only.
+    from consumer.processors.projection.postgresql import SqlSink  # noqa: PLC0415
+
+    store = settings.store.postgresql
+    if store is None:
+        raise SettingsError(f"{target.table}: the settings name another store")
+    mapping = ProjectionMapping(settings, form="plain", has_ledger=True)
+    source_keys = context.source_table.keys
+    mapping.check_keys(source_keys)
+    sink = SqlSink(
+        stores.postgresql(store),
+        target,
+        settings,
+        tools,
+        may_share=not mapping.covers(source_keys),
+        tombstone_seconds=context.tombstone_seconds,
+    )
+    return GatedProcessor(mapping, sink, _source(context, stores), on_tie=tools.on_tie)
 
 
 def _documents(
