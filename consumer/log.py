@@ -15,6 +15,9 @@ from structlog.typing import FilteringBoundLogger
 
 Logger = FilteringBoundLogger
 
+_TOLD_BY_US = frozenset({"opensearch"})
+"""Libraries that log each request that fails, with its stack: whoever made it tells, once an outage."""
+
 
 class _Lines:
     """Writes finished lines, each in one piece; a reader that has gone away is no reason to stop."""
@@ -57,6 +60,8 @@ class _Forwarder(logging.Handler):
         self._logger = logger
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name in _TOLD_BY_US and record.levelno < logging.ERROR:
+            return
         self._logger.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
 
 

@@ -58,6 +58,17 @@ def test_what_libraries_log_comes_out_as_json_too() -> None:
     assert line["logger"] == "asyncio"
 
 
+@pytest.mark.usefixtures("root_logging")
+def test_a_stores_client_does_not_log_each_try_of_an_outage() -> None:
+    stream = io.BytesIO()
+    take_standard_logging(open_log(stream))
+    logging.getLogger("opensearch").warning("POST /_bulk [status:N/A]", exc_info=OSError("refused"))
+    logging.getLogger("opensearch").error("what it calls an error is one")
+
+    (line,) = lines(stream)
+    assert line["event"] == "what it calls an error is one"
+
+
 def test_a_reader_that_went_away_stops_nobody() -> None:
     stream = io.BytesIO()
     log = open_log(stream)
