@@ -155,6 +155,76 @@ def redrive(
     raise typer.Exit(asyncio.run(redrive_letters(options, typer.echo)))
 
 
+@app.command()
+def rebuild(
+    processor: Annotated[str, typer.Option(help="The processor whose read model is built anew.")],
+    config: Annotated[Path, typer.Option("--config", "-c", help="The settings file.")] = Path(SETTINGS_FILE),
+    into: Annotated[
+        str | None,
+        typer.Option(help="The new table or index.", show_default="the settings' own, and -rebuild"),
+    ] = None,
+    backfill: Annotated[
+        bool, typer.Option("--backfill", help="Read the source table too, for what is older than the stream.")
+    ] = False,
+    worker_id: Annotated[
+        str | None, typer.Option(help="This worker's name; it must be stable.", show_default="the host name")
+    ] = None,
+    ops_port: Annotated[
+        int, typer.Option(min=0, max=LAST_PORT, help="Of /metrics and /status, on 127.0.0.1; 0: any.")
+    ] = 0,
+    run_dir: Annotated[
+        Path | None,
+        typer.Option(help="Where the rebuild's own files go.", show_default="a temporary directory"),
+    ] = None,
+    until_stdin_closes: Annotated[
+        bool, typer.Option("--until-stdin-closes", help="Stop when standard input ends.", hidden=True)
+    ] = False,
+) -> None:
+    """Build a read model anew beside the live one, from the start of the stream.
+
+    It follows the stream until `tidemark cutover`, and then ends; stopped before, it goes on where it was.
+    """
+    import asyncio
+
+    from rich.console import Console
+
+    from consumer.commands.rebuild.command import Options
+    from consumer.commands.rebuild.command import rebuild as rebuild_model
+    from consumer.commands.tether import stop_when_stdin_closes
+
+    if until_stdin_closes:
+        stop_when_stdin_closes()
+    worker = worker_id or socket.gethostname()
+    options = Options(config, processor, into, backfill, worker, ops_port, run_dir)
+    raise typer.Exit(asyncio.run(rebuild_model(options, Console(stderr=True), typer.echo)))
+
+
+@app.command()
+def cutover(
+    processor: Annotated[str, typer.Option(help="The processor whose read model was built anew.")],
+    config: Annotated[Path, typer.Option("--config", "-c", help="The settings file.")] = Path(SETTINGS_FILE),
+    into: Annotated[
+        str | None, typer.Option(help="The new table or index.", show_default="as for `tidemark rebuild`")
+    ] = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Though the new model lacks rows, or can't be compared.")
+    ] = False,
+) -> None:
+    """Let readers and the live processor go over to the model that `tidemark rebuild` has made.
+
+    The processor stands still for some seconds. Ctrl-C takes that back; after a crash, run it again.
+    """
+    import asyncio
+
+    from rich.console import Console
+
+    from consumer.commands.cutover.command import Options
+    from consumer.commands.cutover.command import cutover as cut_over
+
+    options = Options(config, processor, into, allow_missing)
+    raise typer.Exit(asyncio.run(cut_over(options, Console(stderr=True), typer.echo)))
+
+
 @app.command("filter")
 def filter_(
     pattern: Annotated[

@@ -79,8 +79,13 @@ class Service:
         *,
         worker_id: str = "pod-a",
         environment: dict[str, str] | None = None,
+        command: Sequence[str] = ("run", "--ops-host", "127.0.0.1"),
     ) -> None:
-        """`settings`: stage.write_settings() where None; `environment` is added to the sandbox's."""
+        """`settings`: stage.write_settings() where None; `environment` is added to the sandbox's.
+
+        `command`: another one that serves, with what only it knows.
+        """
+        self._command = command
         self.worker_id = worker_id
         self._settings = settings or stage.write_settings()
         self._environment = {**service_environment(stage.sandbox.environment), **(environment or {})}
@@ -96,8 +101,8 @@ class Service:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "consumer.cli", "run", "--config", str(self._settings)),
-                    *("--worker-id", self.worker_id, "--ops-host", "127.0.0.1", "--ops-port", "0"),
+                    *(sys.executable, "-m", "consumer.cli", *self._command, "--config", str(self._settings)),
+                    *("--worker-id", self.worker_id, "--ops-port", "0"),
                     *("--run-dir", str(self._directory), "--until-stdin-closes"),
                 ],
                 env=self._environment,

@@ -24,7 +24,17 @@ def test_help_names_every_command() -> None:
     result = tidemark("--help")
 
     assert result.returncode == 0
-    for command in ("run", "validate", "schema", "redrive", "sandbox", "demo", "filter"):
+    for command in (
+        "run",
+        "validate",
+        "schema",
+        "redrive",
+        "rebuild",
+        "cutover",
+        "sandbox",
+        "demo",
+        "filter",
+    ):
         assert f"  {command} " in result.stdout
 
 

@@ -1,0 +1,223 @@
+"""A cut-over, step by step. A crash after any step: run it again, and it goes on from there.
+
+checked, nothing missing, rebuild near --> stop written --> live stopped --> rebuild as far --> finished
+                                                |______ Ctrl-C: taken back ______|          |      ^
+                                                   stores without the last transaction: swapping -> swapped
+
+From `stop` on no shard process of the live application writes to either model, whoever starts one, until the
+cut-over is finished or taken back; what they read meanwhile stays in the stream. The rebuild goes on writing
+to the new model all the time, and ends itself once it sees that it was cut over: what both write is the same,
+and the gate lets each change in once.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from checkpoint.api import Api
+from checkpoint.control import NEVER, Control, Controls
+from checkpoint.cutover import Application, behind, places, running
+from checkpoint.leases import read_leases
+from checkpoint.positions import Positions
+from checkpoint.rebuilds import Rebuilds
+from consumer.commands.cutover.switch import Switch
+from consumer.commands.rebuild.plan import RebuildPlan
+from consumer.commands.redrive.patience import Patience, StoppedError
+from consumer.errors import SettingsError, TidemarkError
+from consumer.processors.base import fingerprint
+
+_LOOK_SECONDS = 1.0
+_SHARDS_SHOWN = 3
+
+
+class RefusedError(TidemarkError):
+    """The cut-over was not done, and the live processor goes on as before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a cut-over is handed.
+
+    Attributes:
+        clock: Unix seconds.
+        show: told what it waits for.
+        on_step: told of each step that is done.
+        stop: set by Ctrl-C.
+    """
+
+    patience: Patience
+    clock: Callable[[], float]
+    show: Callable[[str], None]
+    stop: asyncio.Event
+    on_step: Callable[[str], None] = lambda _: None
+
+
+class Cutover:
+    """One run of it."""
+
+    def __init__(
+        self, dynamodb: Api, plan: RebuildPlan, switch: Switch, tools: Tools, *, allows_missing: bool
+    ) -> None:
+        """`dynamodb`: in the application's region. `allows_missing`: a person's word that nothing is lost."""
+        self._dynamodb = dynamodb
+        self._plan = plan
+        self._switch = switch
+        self._tools = tools
+        self._allows_missing = allows_missing
+        self._controls = Controls(dynamodb, plan.live.application)
+
+    async def run(self) -> None:
+        """Cut over.
+
+        Raises:
+            SettingsError: something a person has to put right first; nothing was stopped.
+            RefusedError: it was not done, and why; the live processor goes on as before.
+        """
+        keep = self._tools.patience.keep_trying
+        control = (await keep(self._controls.read)).get(self._plan.name, NEVER)
+        if control.phase == "live":
+            control = await self._begin(control)
+        elif control.application != self._plan.application:
+            raise SettingsError(
+                f"{self._plan.name} is being cut over to {control.into!r} already; finish that first:"
+                f" tidemark cutover --processor {self._plan.name} --into {control.into}"
+            )
+        if control.phase == "stop":
+            control = await self._while_it_stands_still(control)
+        if control.phase == "swapping":
+            await keep(self._switch.swap)
+            self._tools.on_step("swapped")
+        at, pointer = int(self._tools.clock()), self._switch.pointer
+        if not await keep(lambda: self._controls.finish(self._plan.name, control, at=at, pointer=pointer)):
+            raise SettingsError(f"another cut-over of {self._plan.name} was quicker; look at what it did")
+        self._tools.on_step("finished")
+
+    async def _begin(self, control: Control) -> Control:
+        """All that takes long, while the live processor goes on; then stop it."""
+        try:
+            await self._tools.patience.keep_trying(self._check)
+            await self._wait(lambda: self._behind(None), "the rebuild is behind on")
+            await self._see_that_nothing_is_missing()
+        except StoppedError:
+            raise RefusedError("interrupted; nothing was changed") from None
+        stopping = replace(
+            control,
+            phase="stop",
+            token=uuid.uuid4().hex,
+            since=int(self._tools.clock()),
+            into=self._plan.into,
+            application=self._plan.application,
+            fingerprint=fingerprint(self._plan.processor),
+        )
+        return await self._change(control, stopping)
+
+    async def _while_it_stands_still(self, control: Control) -> Control:
+        """Wait for both, and take the step from which there is no way back; or take back the stop."""
+        try:
+            await self._wait(
+                lambda: self._running(control.token), "waiting for the live processor to stop on"
+            )
+            self._tools.on_step("stopped")
+            await self._wait(lambda: self._behind(control.token), "the rebuild is behind on")
+            self._tools.on_step("reached")
+        except StoppedError:
+            back = replace(control, phase="live", since=int(self._tools.clock()))
+            if not await self._controls.change(self._plan.name, control, back):
+                raise SettingsError(f"another cut-over of {self._plan.name} went on meanwhile") from None
+            raise RefusedError(f"interrupted; {self._plan.name} goes on as before") from None
+        if self._switch.pointer is not None:
+            return control  # the last transaction is the swap
+        return await self._change(control, replace(control, phase="swapping"))
+
+    async def _check(self) -> None:
+        known = await Positions(self._dynamodb, self._plan.application).read_processors()
+        if known is None or not await read_leases(self._dynamodb, self._plan.application):
+            raise SettingsError(
+                f"there is no rebuild of {self._plan.name} into {self._plan.into!r}; start one:"
+                f" tidemark rebuild --processor {self._plan.name}, with the same --into"
+            )
+        if known.get(self._plan.name) != fingerprint(self._plan.rebuilt):
+            raise SettingsError(
+                f"{self._plan.into!r} was built with other settings of {self._plan.name} than these; use the"
+                " file that the rebuild ran with"
+            )
+        await self._switch.check()
+
+    async def _change(self, was: Control, now: Control) -> Control:
+        if not await self._tools.patience.keep_trying(
+            lambda: self._controls.change(self._plan.name, was, now)
+        ):
+            raise SettingsError(f"another cut-over of {self._plan.name} is under way; run this one again")
+        self._tools.on_step(now.phase)
+        return now
+
+    async def _wait(self, look: Callable[[], Awaitable[list[str]]], why: str) -> None:
+        """Until nothing is left to wait for; raises StoppedError where somebody says stop."""
+        while waiting := await self._tools.patience.keep_trying(look):
+            more = f" and {len(waiting) - _SHARDS_SHOWN} more" if len(waiting) > _SHARDS_SHOWN else ""
+            self._tools.show(f"{why} {', '.join(waiting[:_SHARDS_SHOWN])}{more}")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._tools.stop.wait()
+            self._tools.patience.see_that_nobody_stopped()
+
+    async def _running(self, token: str) -> list[str]:
+        live = await self._application(self._plan.live.application)
+        return [
+            f"{shard_id} (of worker {owner})"
+            if owner
+            else f"{shard_id} (nobody has its lease: is the service up?)"
+            for shard_id, owner in running(live, self._plan.name, token).items()
+        ]
+
+    async def _behind(self, token: str | None) -> list[str]:
+        live = await self._application(self._plan.live.application)
+        rebuilt = await self._application(self._plan.application)
+        return behind(live, places(live, self._plan.name, token), rebuilt, self._plan.name)
+
+    async def _application(self, name: str) -> Application:
+        # Rows first: a checkpoint that a lease has is never behind what a row said before.
+        rows = await Positions(self._dynamodb, name).read_all()
+        leases = await read_leases(self._dynamodb, name)
+        return Application({lease.lease_key: lease for lease in leases}, {row.shard_id: row for row in rows})
+
+    async def _see_that_nothing_is_missing(self) -> None:
+        """Raises RefusedError where readers would miss rows.
+
+        Done before the stop: what is missing is what the stream no longer holds, and that grows no more.
+        """
+        keep, plan = self._tools.patience.keep_trying, self._plan
+        if self._allows_missing:
+            return
+        backfill = await keep(Rebuilds(self._dynamodb, plan.application).read_backfill)
+        if backfill is not None and backfill.is_done:
+            if backfill.rejected:
+                raise RefusedError(
+                    f"{backfill.rejected:,} items of the source could not be put into {plan.into!r}; mend"
+                    " them and build anew, or say --allow-missing"
+                )
+            return
+        if backfill is not None:
+            raise RefusedError(
+                f"the scan of the source into {plan.into!r} is not done: let tidemark rebuild --backfill"
+                " run to its end, or say --allow-missing"
+            )
+        missing = await keep(lambda: self._switch.missing(self._show_compared))
+        if missing is None:
+            raise RefusedError(
+                f"{plan.into!r} is made in another way than the live model, so that the two can't be compared"
+                " row by row: run the rebuild with --backfill, or say --allow-missing if the stream holds the"
+                " whole life of every item"
+            )
+        if missing:
+            raise RefusedError(
+                f"{plan.into!r} knows nothing of items that the live model has: the stream no longer holds"
+                " their changes, or the new settings leave them out. The first of them:\n  "
+                + "\n  ".join(missing)
+                + "\nRun the rebuild with --backfill, or say --allow-missing if that is meant"
+            )
+
+    def _show_compared(self, count: int) -> None:
+        self._tools.show(f"{count:,} rows compared")
