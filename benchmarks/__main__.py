@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import catch_up, child_cpu, conditional_writes, demo, stuck_sink
+from benchmarks.read_models import measure as read_models
 
 _BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
     "demo": demo.measure,
@@ -18,6 +19,7 @@ _BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
     "child_cpu": child_cpu.measure,
     "conditional_writes": conditional_writes.measure,
     "stuck_sink": stuck_sink.measure,
+    "read_models": read_models.measure,
 }
 _AIMS = {
     "demo.first_settled_seconds": "8 or less",
@@ -34,6 +36,10 @@ _AIMS = {
     "stuck_sink.silent_cpu_percent": "below 1",
     "stuck_sink.failing_cpu_percent": "below 1",
     "stuck_sink.idle_cpu_percent": "below 1",
+    "read_models.postgresql_times_naive": "10 or more",
+    "read_models.opensearch_times_naive": "10 or more",
+    "read_models.dynamodb_sums_times_naive": "5 or more",
+    "read_models.postgresql_sums_times_naive": "5 or more",
 }
 
 
