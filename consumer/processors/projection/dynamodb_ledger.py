@@ -119,7 +119,10 @@ class LedgeredRowSink:
         """Write different items side by side; each answer is its own."""
         if self._tools.is_stopping():
             return [HELD] * len(writes)
-        entries = await self._ledger.read([write.item for write in writes])
+        try:
+            entries = await self._ledger.read([write.item for write in writes])
+        except Unavailable as error:
+            return [failed(error)] * len(writes)
         return await side_by_side(map(self._answer, writes, entries))
 
     async def _answer(self, write: Write[Desired], entry: Entry) -> Written:
