@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from consumer.attributes import RESERVED
 from consumer.errors import Rejected, Unavailable
-from consumer.processors.base import APPLIED, HELD, STALE, Outcome, failed
+from consumer.processors.base import APPLIED, HELD, SKIPPED, STALE, Outcome, failed
 from consumer.processors.gate import Stamp, Verdict, judge, settled
 from consumer.processors.gated import Write, Written
 from consumer.processors.projection.documents import ROUNDS, Documents, Part, Pass, stamp_of, version_of
@@ -211,4 +211,6 @@ def _together(ends: Sequence[Written]) -> Written:
     ties = [end for end in ends if isinstance(end, Stamp)]
     if ties:
         return max(ties, key=version_of)
-    return STALE if outcomes and all(outcome is STALE for outcome in outcomes) else APPLIED
+    if not outcomes:
+        return SKIPPED  # it asks for no document: nothing was learned of the index
+    return STALE if all(outcome is STALE for outcome in outcomes) else APPLIED

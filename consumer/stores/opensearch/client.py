@@ -83,7 +83,8 @@ class OpenSearch:
                 method, path, params, body or None, headers=headers
             )
         except NotReached as error:
-            message = f"opensearch at {self.address.shown} does not answer: {error.info!r}"
+            why = str(error.info) or f"not within {TIMEOUT_SECONDS:g} s"
+            message = f"opensearch at {self.address.shown} does not answer: {why}"
             raise Unavailable(message, code=type(error.info).__name__) from error
         except TransportError as error:
             return Answer(int(error.status_code), error.info or error.error)
