@@ -115,7 +115,7 @@ async def _made(settings: Settings, endpoint: str) -> Target:
         targets = await look_at_targets(settings, stores, REGION, source, findings)
         if findings.problems:
             raise SettingsError("\n".join(findings.problems))
-        await make_targets(settings, stores, targets)
+        await make_targets(settings, stores, source, targets)
     (target,) = targets.values()
     return target
 

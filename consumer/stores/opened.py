@@ -28,7 +28,7 @@ class Stores:
         """The database of a target; targets of one address share its connections.
 
         Raises:
-            SettingsError: the variable that names its address is not set.
+            SettingsError: its address is none, or the variable that names it is not set.
         """
         # Each process pays for the clients of its own stores only: psycopg takes 0.1 s to import.
         from consumer.stores.postgresql.database import Database  # noqa: PLC0415

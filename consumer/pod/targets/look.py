@@ -3,12 +3,12 @@
 import asyncio
 
 from consumer.errors import SettingsError
-from consumer.pod.targets.checks import Findings, check_expiry, check_homes, check_target
+from consumer.pod.targets.checks import Findings, check_expiry, check_homes, check_ledgers
+from consumer.pod.targets.dynamodb import look_at_dynamodb
 from consumer.pod.targets.indexes import IndexTarget, index_target, look_at_index
-from consumer.pod.targets.tables import look_at_table
+from consumer.pod.targets.postgresql import look_at_sql, sql_target
 from consumer.settings.context import IndexFacts, TableFacts, Target
 from consumer.settings.model import Processor, Settings
-from consumer.settings.stores import DynamoDBTable
 from consumer.stores.opened import Stores
 from consumer.stores.opensearch.catalog import Catalog
 
@@ -35,6 +35,7 @@ async def look_at_targets(
         if source is not None:
             check_expiry(processor, source, findings)
     check_homes(settings.processors, targets, findings)
+    check_ledgers(source, targets, findings)
     return targets
 
 
@@ -46,30 +47,14 @@ async def _look(
     source: TableFacts | None,
     findings: Findings,
 ) -> Target | None:
-    store, where = processor.store, f"processors.{processor.name}.{processor.kind}.store"
+    store = processor.store
     if store.dynamodb is not None:
-        return await _dynamodb(processor, store.dynamodb, stores, region, source, findings)
+        return await look_at_dynamodb(processor, store.dynamodb, stores, region, source, findings)
     index = index_target(application, processor)
     if index is not None:
         return await _opensearch(index, stores, findings)
-    findings.problems.append(f"{where}: only DynamoDB is a store yet")
-    return None
-
-
-async def _dynamodb(
-    processor: Processor,
-    table: DynamoDBTable,
-    stores: Stores,
-    region: str,
-    source: TableFacts | None,
-    findings: Findings,
-) -> TableFacts | None:
-    home = table.region or region
-    where = f"processors.{processor.name}.{processor.kind}.store"
-    target = await look_at_table(stores.aws.client("dynamodb", home), table.table, home, where, findings)
-    if target is not None and source is not None:
-        check_target(processor, source, target, findings)
-    return target
+    table = None if source is None else sql_target(application, processor, source)
+    return None if table is None else await look_at_sql(table, stores, findings)
 
 
 async def _opensearch(target: IndexTarget, stores: Stores, findings: Findings) -> IndexFacts | None:

@@ -2,15 +2,31 @@
 
 from collections.abc import Mapping
 
+from consumer.pod.targets.dynamodb import make_ledger
 from consumer.pod.targets.indexes import index_target, make_index
-from consumer.settings.context import IndexFacts, Target
+from consumer.pod.targets.postgresql import sql_target
+from consumer.settings.context import IndexFacts, SqlFacts, TableFacts, Target
 from consumer.settings.model import Settings
 from consumer.stores.opened import Stores
 from consumer.stores.opensearch.catalog import Catalog
 
 
-async def make_targets(settings: Settings, stores: Stores, targets: Mapping[str, Target]) -> None:
+async def make_targets(
+    settings: Settings,
+    stores: Stores,
+    source: TableFacts,
+    targets: Mapping[str, Target],
+    *,
+    has_run: bool = False,
+) -> None:
     """Make what was looked at and is not there yet; what is there stays.
+
+    Args:
+        settings: the file's.
+        stores: through which it is made.
+        source: the source table.
+        targets: what was found, by processor name.
+        has_run: the application has settled changes, which a target that is new lacks.
 
     Raises:
         SettingsError: a store refuses it, with its reason.
@@ -20,3 +36,8 @@ async def make_targets(settings: Settings, stores: Stores, targets: Mapping[str,
         facts, index = targets.get(processor.name), index_target(settings.application, processor)
         if index is not None and isinstance(facts, IndexFacts):
             await make_index(index, Catalog(stores.opensearch(index.store)), facts)
+        if isinstance(facts, TableFacts) and facts.ledger is not None:
+            await make_ledger(stores.aws.client("dynamodb", facts.region), facts.ledger)
+        table = sql_target(settings.application, processor, source)
+        if table is not None and isinstance(facts, SqlFacts):
+            await table.make(stores.postgresql(table.store), has_run=has_run)

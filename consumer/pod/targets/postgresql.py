@@ -17,6 +17,7 @@ from consumer.pod.targets.sql_checks import (
     OWNER_TYPE,
     Owner,
     Wanted,
+    check_address,
     check_names,
     lacking,
     mismatches,
@@ -30,12 +31,23 @@ from consumer.processors.ledger.sql_table import create_ledger, ledger_of, read_
 from consumer.settings.context import SqlFacts, TableFacts
 from consumer.settings.model import Processor
 from consumer.settings.stores import PostgreSQLTable
+from consumer.stores.opened import Stores
 from consumer.stores.postgresql.catalog import create_table, describe, printed
 from consumer.stores.postgresql.database import Database, Session, Statement
 from consumer.stores.postgresql.faults import is_of_the_settings
 
 _ONE_AT_A_TIME = Statement("SELECT pg_advisory_xact_lock(hashtext('tidemark'))")
 """Pods that start together make tables one after the other."""
+
+
+async def look_at_sql(target: "SqlTarget", stores: Stores, findings: Findings) -> SqlFacts | None:
+    """See SqlTarget.look; an address that is none is a problem too."""
+    try:
+        database = stores.postgresql(target.store)
+    except SettingsError as error:
+        findings.problems.append(f"{target.where}.{error}")
+        return None
+    return await target.look(database, findings)
 
 
 class _LookedError(Exception):
@@ -52,6 +64,12 @@ class _NotUsableError(Exception):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
+
+
+def sql_target(application: str, processor: Processor, source: TableFacts) -> "SqlTarget | None":
+    """The processor's table, where it is in PostgreSQL."""
+    store = processor.store.postgresql
+    return None if store is None else SqlTarget(processor, store, source, application)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +117,8 @@ class SqlTarget:
         self, database: Database, findings: Findings, *, has_run: bool, is_look: bool
     ) -> SqlFacts | None:
         columns = wanted(self.processor, self.source)
-        if problems := list(check_names(self.store, columns)):
-            findings.problems += told(self._where, self.store.table, problems)
+        if problems := [*check_address(self.store.url or ""), *check_names(self.store, columns)]:
+            findings.problems += told(self.where, self.store.table, problems)
             return None
         work = partial(self._prepare, columns, has_run=has_run, is_look=is_look)
         try:
@@ -108,16 +126,17 @@ class SqlTarget:
         except _LookedError as looked:
             return looked.facts
         except _NotUsableError as error:
-            findings.problems += told(self._where, self.store.table, error.problems)
+            findings.problems += told(self.where, self.store.table, error.problems)
         except (Rejected, Unavailable) as error:
             if not is_of_the_settings(error):
                 raise
-            findings.problems += told(self._where, self.store.table, [str(error)])
+            findings.problems += told(self.where, self.store.table, [str(error)])
         return None
 
     @property
-    def _where(self) -> str:
-        return f"processors.{self.processor.name}.{self.processor.kind}.store"
+    def where(self) -> str:
+        """Of the settings."""
+        return f"processors.{self.processor.name}.{self.processor.kind}.store.postgresql"
 
     async def _prepare(self, columns: Wanted, session: Session, *, has_run: bool, is_look: bool) -> SqlFacts:
         await session.run(_ONE_AT_A_TIME)

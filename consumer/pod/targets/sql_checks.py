@@ -10,6 +10,7 @@ from consumer.processors.projection.mapping import WHOLE
 from consumer.settings.context import TableFacts
 from consumer.settings.model import Processor
 from consumer.settings.stores import PostgreSQLTable
+from consumer.stores.postgresql.address import parsed
 from consumer.stores.postgresql.names import quoted, quoted_table
 from consumer.stores.postgresql.shape import TableShape
 
@@ -60,6 +61,15 @@ def _key_type(text: str, source: TableFacts) -> str | None:
         if path == ("keys", name):
             return _KEY_TYPES[type_]
     return None
+
+
+def check_address(url: str) -> Iterator[str]:
+    """What is wrong with an address that stands in the settings themselves."""
+    if "password" in parsed(url):
+        yield (
+            "`url` has a password in it, which everyone sees who may read the settings; put the URL into an"
+            " environment variable, and its name under `url_env`, or the password into a PGPASSFILE"
+        )
 
 
 def check_names(store: PostgreSQLTable, columns: Wanted) -> Iterator[str]:
@@ -187,4 +197,4 @@ def refusal(
 
 def told(where: str, table: str, problems: Iterable[str]) -> list[str]:
     """The problems, each with where it is."""
-    return [f"{where}: PostgreSQL table {table!r}: {problem}" for problem in problems]
+    return [f"{where}: table {table!r}: {problem}" for problem in problems]

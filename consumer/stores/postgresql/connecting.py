@@ -12,9 +12,9 @@ PostgreSQL documentation: "Client Connection Defaults", "Database Connection Con
 from dataclasses import dataclass
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
-from consumer.errors import SettingsError
+from consumer.stores.postgresql.address import parsed
 
 Connection = psycopg.AsyncConnection[tuple[object, ...]]
 
@@ -46,21 +46,6 @@ _SETTINGS = (
     ("timezone", "UTC"),
     ("datestyle", "ISO"),
 )
-
-
-def parsed(address: str) -> dict[str, str]:
-    """A connection string's or URI's parts.
-
-    Raises:
-        SettingsError: it is neither. Its text is not repeated, for it may have a password in it.
-    """
-    try:
-        return {name: str(value) for name, value in conninfo_to_dict(address).items() if value is not None}
-    except psycopg.ProgrammingError:
-        raise SettingsError(
-            "the address is no connection string or URI as libpq takes it; it looks like"
-            " postgresql://user@host:5432/database?sslmode=verify-full"
-        ) from None
 
 
 async def connect(address: str, limits: Limits) -> Connection:

@@ -16,6 +16,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from consumer.errors import Unavailable
+from consumer.stores.postgresql.address import parsed
 from consumer.stores.postgresql.connecting import Connection, Limits, connect
 from consumer.stores.postgresql.faults import BROKEN_BY_NOBODY, CONTENTION, blame, is_of_the_record
 
@@ -70,7 +71,11 @@ class Database:
             connections: at most so many at once.
             uniform: a random number in [0, 1), for jitter.
             limits: how long things may take.
+
+        Raises:
+            SettingsError: the address is none.
         """
+        parsed(address)
         self._address = address
         self._limits = limits or Limits()
         self._uniform = uniform
