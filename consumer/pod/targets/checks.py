@@ -33,13 +33,13 @@ def check_target(processor: Processor, source: TableFacts, target: TableFacts, f
         return
     for name, text in key.items():
         _check_key_type(f"{where}.{setting}.{name}", text, source, target.key_types[name], findings)
-    if target.ledger is None and processor.projection is not None:
+    if processor.projection is not None:
         _check_ttl(where, processor.projection, source, target, findings)
     if processor.aggregate is not None and target.ttl_attribute is not None:
         findings.warnings.append(
             f"{where}.store: table {target.name!r} expires rows by {target.ttl_attribute!r}: a row that"
-            " expires takes its sums along, and what its items count later is added to nothing; see that no row of a"
-            " group has that attribute"
+            " expires takes its sums along, and what its items count later is added to nothing; see that no"
+            " group's row has that attribute"
         )
 
 
@@ -67,7 +67,7 @@ def _check_ttl(
 ) -> None:
     ttl, fields = target.ttl_attribute, projection.fields
     store = f"{where}.store: table {target.name!r}"
-    if ttl is None:
+    if ttl is None and target.ledger is None:
         findings.warnings.append(
             f"{store} has no TTL, so that the tombstones of deleted items stay for ever; enable TTL on an"
             " attribute that the rows don't use"
@@ -77,7 +77,7 @@ def _check_ttl(
             f"{store} expires rows by {ttl!r}, which is part of its key: a tombstone would be another row"
             " than the one it stands for; enable TTL on another attribute"
         )
-    elif ttl in (fields or ()) or (fields is None and ttl == source.ttl_attribute):
+    elif ttl is not None and (ttl in (fields or ()) or (fields is None and ttl == source.ttl_attribute)):
         findings.warnings.append(
             f"{store} expires rows by {ttl!r}, which the rows have of their items: DynamoDB deletes a row"
             " once that time is over, whether or not its item is there; enable TTL on an attribute that the"
@@ -103,6 +103,34 @@ def check_homes(processors: Iterable[Processor], targets: Mapping[str, Target], 
                 )
                 break
         owners[home].append(processor)
+
+
+def check_ledger(where: str, ledger: TableFacts, form: tuple[str, str], findings: Findings) -> None:
+    """A table that is there already is a ledger: `form` is its key, of type S, and its TTL attribute."""
+    key, expires = form
+    told = f"{where}.dynamodb.ledger: table {ledger.name!r}"
+    if ledger.key_types != {key: "S"}:
+        findings.problems.append(f"{told} is no ledger, whose one key is `{key}` of type S; name another")
+    elif ledger.ttl_attribute not in (None, expires):
+        findings.problems.append(
+            f"{told} expires its entries by {ledger.ttl_attribute!r}; enable TTL on {expires!r} instead"
+        )
+
+
+def check_ledgers(source: TableFacts | None, targets: Mapping[str, Target], findings: Findings) -> None:
+    """A ledger speaks of one processor's items, and no table is a ledger and something else."""
+    tables = [source, *targets.values()]
+    taken = {(table.name, table.region) for table in tables if isinstance(table, TableFacts)}
+    for name, target in targets.items():
+        if not isinstance(target, TableFacts) or target.ledger is None:
+            continue
+        ledger = (target.ledger, target.region)
+        if ledger in taken:
+            findings.problems.append(
+                f"processors.{name}: its ledger would be table {target.ledger!r} in {target.region}, which is"
+                " a processor's target or ledger or the source already; set `ledger` to another name"
+            )
+        taken.add(ledger)
 
 
 def _shares_rows(one: Processor, other: Processor) -> bool:

@@ -13,12 +13,17 @@ _USABLE = {"ACTIVE", "UPDATING"}
 
 
 async def look_at_table(
-    dynamodb: Api, name: str, region: str, setting: str, findings: Findings
+    dynamodb: Api, name: str, region: str, setting: str, findings: Findings, *, is_made: bool = False
 ) -> TableFacts | None:
-    """What a table is; None, and a problem told under the setting's name, where it can't be used."""
+    """What a table is; None, and a problem told under the setting's name, where it can't be used.
+
+    `is_made`: one that is not there is no problem, since the start makes it.
+    """
     where = f"{setting}: table {name!r} in {region}"
     request = {"TableName": name}
     answer = await dynamodb.call("DescribeTable", request, expect=(_NOT_THERE, _DENIED))
+    if answer.error == _NOT_THERE and is_made:
+        return None
     if answer.error == _NOT_THERE:
         findings.problems.append(f"{where}: there is no such table; create it, or correct the name or region")
         return None
