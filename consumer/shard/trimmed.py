@@ -1,8 +1,6 @@
 """Whether the stream still holds everything this shard has not settled.
 
 Trimmed data is never skipped in silence.
-
-GetShardIterator AT_SEQUENCE_NUMBER quietly starts later when the record is gone, so nobody else would tell.
 """
 
 import time
@@ -10,14 +8,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 from checkpoint.api import Api
+from checkpoint.held import is_held
 from checkpoint.leases import read_lease, was_open_at_trim_horizon
 from checkpoint.positions import Positions, ShardPosition, is_complete
 from consumer.record import Position
 from consumer.settings.context import ShardContext
 
 _SECONDS_AN_HOUR = 3600.0
-_PAGES = 10
-"""GetRecords may answer an empty page before the first record; this many are looked through."""
 
 
 class TrimCheck:
@@ -86,32 +83,16 @@ class TrimCheck:
     async def _holds(self, shard_id: str, position: Position | None) -> bool:
         """Whether the stream still has the record at the position; of no position, all of the shard."""
         stream = self._context.settings.source.kinesis.stream
-        start = {"ShardIteratorType": "TRIM_HORIZON"}
         if position is not None:
-            start = {
-                "ShardIteratorType": "AT_SEQUENCE_NUMBER",
-                "StartingSequenceNumber": position.sequence_number,
-            }
+            return await is_held(self._kinesis, stream, shard_id, position.sequence_number)
         answer = await self._kinesis.call(
             "GetShardIterator",
-            {"StreamName": stream, "ShardId": shard_id, **start},
+            {"StreamName": stream, "ShardId": shard_id, "ShardIteratorType": "TRIM_HORIZON"},
             expect=("InvalidArgumentException", "ResourceNotFoundException"),
         )
         if answer.error is not None:  # a shard that is gone with all its records; it is not listed either
             return False
-        if position is None:
-            return not await was_open_at_trim_horizon(self._kinesis, stream, shard_id)
-        return await self._begins_with(position, answer.body.get("ShardIterator"))
-
-    async def _begins_with(self, position: Position, iterator: str | None) -> bool:
-        for _ in range(_PAGES):
-            if iterator is None:
-                return False
-            page = await self._kinesis.call("GetRecords", {"ShardIterator": iterator, "Limit": 1})
-            if page.body["Records"]:
-                return bool(page.body["Records"][0]["SequenceNumber"] == position.sequence_number)
-            iterator = page.body.get("NextShardIterator")
-        return False
+        return not await was_open_at_trim_horizon(self._kinesis, stream, shard_id)
 
 
 def is_rewound(row: ShardPosition | None, position: Position | None) -> bool:

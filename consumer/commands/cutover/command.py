@@ -70,7 +70,9 @@ async def cutover(options: Options, console: Console, tell: Callable[[str], None
                 stop=stop,
             )
             try:
-                await Cutover(dynamodb, plan, switch, tools, allows_missing=options.allows_missing).run()
+                kinesis = stores.aws.client("kinesis", region)
+                allows = options.allows_missing
+                await Cutover(dynamodb, kinesis, plan, switch, tools, allows_missing=allows).run()
             except RefusedError as error:
                 tell(str(error))
                 return 1

@@ -18,9 +18,10 @@ from dataclasses import dataclass, replace
 
 from checkpoint.api import Api
 from checkpoint.control import NEVER, Control, Controls
-from checkpoint.cutover import Application, behind, places, running
+from checkpoint.cutover import Application, Place, behind, places, running
+from checkpoint.held import is_held
 from checkpoint.leases import read_leases
-from checkpoint.positions import Positions
+from checkpoint.positions import Positions, ShardPosition
 from checkpoint.rebuilds import Rebuilds
 from consumer.commands.cutover.switch import Switch
 from consumer.commands.rebuild.plan import RebuildPlan
@@ -30,6 +31,9 @@ from consumer.processors.base import fingerprint
 
 _LOOK_SECONDS = 1.0
 _SHARDS_SHOWN = 3
+
+_SHORTER_THAN_RETENTION_SECONDS = 43_200.0
+"""Half of the shortest there is: leaves room for clocks that differ."""
 
 
 class RefusedError(TidemarkError):
@@ -58,10 +62,21 @@ class Cutover:
     """One run of it."""
 
     def __init__(
-        self, dynamodb: Api, plan: RebuildPlan, switch: Switch, tools: Tools, *, allows_missing: bool
+        self,
+        dynamodb: Api,
+        kinesis: Api,
+        plan: RebuildPlan,
+        switch: Switch,
+        tools: Tools,
+        *,
+        allows_missing: bool,
     ) -> None:
-        """`dynamodb`: in the application's region. `allows_missing`: a person's word that nothing is lost."""
+        """Take both services in the application's region.
+
+        `allows_missing`: a person's word that nothing is lost.
+        """
         self._dynamodb = dynamodb
+        self._kinesis = kinesis
         self._plan = plan
         self._switch = switch
         self._tools = tools
@@ -175,7 +190,25 @@ class Cutover:
     async def _behind(self, token: str | None) -> list[str]:
         live = await self._application(self._plan.live.application)
         rebuilt = await self._application(self._plan.application)
-        return behind(live, places(live, self._plan.name, token), rebuilt, self._plan.name)
+        at = places(live, self._plan.name, token)
+        waiting = behind(live, at, rebuilt, self._plan.name)
+        return [
+            shard_id
+            for shard_id in waiting
+            if not await self._was_trimmed(shard_id, at.get(shard_id), rebuilt.rows.get(shard_id))
+        ]
+
+    async def _was_trimmed(self, shard_id: str, place: Place | None, row: ShardPosition | None) -> bool:
+        """Whether the live place of an idle shard is older than the stream, of which the rebuild has all.
+
+        It never sees that record; but it has been at the shard's end since the record's retention was over.
+        """
+        if place is None or row is None or row.caught_up_at is None:
+            return False
+        if self._tools.clock() - row.caught_up_at >= _SHORTER_THAN_RETENTION_SECONDS:
+            return False
+        stream = self._plan.live.source.kinesis.stream
+        return not await is_held(self._kinesis, stream, shard_id, place[0])
 
     async def _application(self, name: str) -> Application:
         # Rows first: a checkpoint that a lease has is never behind what a row said before.

@@ -3,19 +3,23 @@
 import asyncio
 import random
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from checkpoint.api import Api
 from checkpoint.control import NEVER, Control, Controls, Pointer
+from checkpoint.positions import ShardPosition
 from checkpoint.rebuilds import Backfill, Rebuilds
+from consumer.aws.client import Answer
 from consumer.commands.cutover.run import Cutover, RefusedError, Tools
 from consumer.commands.cutover.tables import TableSwitch
 from consumer.commands.rebuild.plan import RebuildPlan, plan_rebuild
 from consumer.commands.redrive.patience import Patience
 from consumer.errors import SettingsError
 from tests.integration.pod.conftest import Shop
-from tests.integration.rebuild.conftest import Played
+from tests.integration.rebuild.conftest import SHARD, Played
 
 STEPS = ("stop", "stopped", "reached", "finished")
 Both = tuple[Played, Played]
@@ -55,11 +59,27 @@ async def no_pause(_seconds: float) -> None:
     """Tests do not wait."""
 
 
-async def run(dynamodb: Api, plan: RebuildPlan, stage: Stage | None = None, *, allows: bool = False) -> Stage:
+class Stream:
+    """Kinesis that holds one record of a shard, which is the oldest there is."""
+
+    def __init__(self, held: str) -> None:
+        self._held = held
+
+    async def call(
+        self, operation: str, request: Mapping[str, Any], *, expect: tuple[str, ...] = ()
+    ) -> Answer:
+        if operation == "GetShardIterator":
+            return Answer({"ShardIterator": request["StartingSequenceNumber"]}, None)
+        return Answer({"Records": [{"SequenceNumber": self._held}]}, None)
+
+
+async def run(
+    dynamodb: Api, plan: RebuildPlan, stage: Stage | None = None, *, allows: bool = False, held: str = "1"
+) -> Stage:
     stage = stage or Stage()
     old = Pointer(plan.processor.store.dynamodb.table, None)  # type: ignore[union-attr]  # the shop's
     switch = TableSwitch(dynamodb, plan, old, Pointer(plan.into, None), no_pause)
-    await Cutover(dynamodb, plan, switch, stage.tools, allows_missing=allows).run()
+    await Cutover(dynamodb, Stream(held), plan, switch, stage.tools, allows_missing=allows).run()
     return stage
 
 
@@ -161,6 +181,22 @@ async def test_it_waits_for_what_was_written_live_before_the_stop(
     await rebuilt.settled(8)
     await cutting
 
+    assert (await control_of(dynamodb, plan)).generation == 1
+
+
+async def test_an_idle_shard_whose_last_record_was_trimmed_is_reached_by_who_was_at_its_end(
+    both: Both, dynamodb: Api, plan: RebuildPlan
+) -> None:
+    live, rebuilt = both
+    await live.settled(5)
+    await rebuilt.positions.write_shard(ShardPosition(SHARD, {}, time.time()))
+    obeying = asyncio.create_task(live.obey(5))
+
+    with pytest.raises(RefusedError, match="nothing was changed"):
+        await run(dynamodb, plan, Stage(stops_at="the rebuild is behind"), held="5")
+    await run(dynamodb, plan, held="6")
+
+    await obeying
     assert (await control_of(dynamodb, plan)).generation == 1
 
 
