@@ -15,8 +15,8 @@ from structlog.typing import FilteringBoundLogger
 
 Logger = FilteringBoundLogger
 
-_TOLD_BY_US = frozenset({"opensearch"})
-"""Libraries that log each request that fails, with its stack: whoever made it tells, once an outage."""
+_TOLD_BY_US = frozenset({"opensearch", "psycopg"})
+"""Stores' clients that warn of each request that fails, or of its connection, beside raising the error."""
 
 
 class _Lines:

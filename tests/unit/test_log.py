@@ -59,11 +59,12 @@ def test_what_libraries_log_comes_out_as_json_too() -> None:
 
 
 @pytest.mark.usefixtures("root_logging")
-def test_a_stores_client_does_not_log_each_try_of_an_outage() -> None:
+@pytest.mark.parametrize("client", ["opensearch", "psycopg"])
+def test_a_stores_client_does_not_log_each_try_of_an_outage(client: str) -> None:
     stream = io.BytesIO()
     take_standard_logging(open_log(stream))
-    logging.getLogger("opensearch").warning("POST /_bulk [status:N/A]", exc_info=OSError("refused"))
-    logging.getLogger("opensearch").error("what it calls an error is one")
+    logging.getLogger(client).warning("POST /_bulk [status:N/A]", exc_info=OSError("refused"))
+    logging.getLogger(client).error("what it calls an error is one")
 
     (line,) = lines(stream)
     assert line["event"] == "what it calls an error is one"
