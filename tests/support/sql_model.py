@@ -24,6 +24,7 @@ from consumer.shard.envelopes import decode
 from consumer.stores.opened import Stores
 from consumer.stores.postgresql.connecting import Limits
 from consumer.stores.postgresql.database import Database
+from consumer.stores.postgresql.names import quoted
 from tests.support.changes import TABLE, envelope, in_stream
 from tests.support.context import APPLICATION, REGION
 from tests.support.in_memory_dynamodb import InMemoryDynamoDB, Table
@@ -158,7 +159,7 @@ class SqlModel:
     def rows(self) -> list[tuple[Any, ...]]:
         """The read model without our own column, by its first column."""
         columns = [name for (name,) in self.query(_COLUMNS, self.name) if name != "_tidemark"]
-        names = ", ".join(f'"{name}"' for name in columns)
+        names = ", ".join(map(quoted, columns))
         return self.query(f'SELECT {names} FROM "{self.name}" ORDER BY 1, 2')  # noqa: S608 - the test's own names
 
 

@@ -109,7 +109,7 @@ def mismatches(
     yield from _columns(shape, columns, declared, alter)
     keys = ", ".join(map(quoted, columns.key))
     if frozenset(columns.key) not in shape.keys:
-        yield f"it has no primary key of exactly {keys}; mend it: {alter} ADD PRIMARY KEY ({keys});"
+        yield f"it has no primary key or unique one of exactly {keys}; mend it: {alter} ADD UNIQUE ({keys});"
     for name in columns.key if has_elements else ():
         if name in shape.columns and not _EXACT.fullmatch(shape.columns[name].type):
             yield (

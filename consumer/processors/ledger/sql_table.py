@@ -35,7 +35,7 @@ async def read_owner(session: Session, table: str) -> tuple[str | None, bool]:
     name = quoted_table(ledger_of(table))
     owners, entries = await session.run(
         Statement(f"SELECT holds::text FROM {name} WHERE item = ''"),
-        Statement(f"SELECT FROM {name} WHERE item <> '' LIMIT 1"),
+        Statement(f"SELECT 1 FROM {name} WHERE item <> '' LIMIT 1"),
     )
     return (cast("str", owners[0][0]) if owners else None), bool(entries)
 
