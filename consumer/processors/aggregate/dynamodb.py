@@ -30,6 +30,7 @@ from consumer.processors.gated import Write, Written
 from consumer.processors.ledger.dynamodb import LedgerTable
 from consumer.processors.ledger.entry import NOTHING, Entry, admit, from_item
 from consumer.processors.ledger.transactions import ActionRejected, Transactions
+from consumer.processors.side_by_side import side_by_side
 from consumer.record import Image
 
 CONNECTIONS = 64
@@ -81,7 +82,13 @@ class SumSink:
 
     async def write(self, writes: Sequence[Write[Counted]]) -> list[Written]:
         """Write different items, those of a group together; each answer is its own."""
-        entries: dict[int, Entry] = dict(enumerate(await self._ledger.read([each.item for each in writes])))
+        if self._tools.is_stopping():
+            return [HELD] * len(writes)
+        try:
+            read = await self._ledger.read([each.item for each in writes])
+        except Unavailable as error:
+            return [failed(error)] * len(writes)
+        entries = dict(enumerate(read))
         answers: dict[int, Written] = {}
         for _ in range(_MOST_ROUNDS):
             ends = await self._carry_out(writes, entries)
@@ -108,12 +115,8 @@ class SumSink:
                 single += judged
             else:
                 several.append(judged)
-        work = [self._transact(bundle) for bundle in bundles(single)]
-        # An error that nobody foresaw leaves no write behind that goes on while the record is tried again.
-        done = await asyncio.gather(*work, *map(self._one_by_one, several), return_exceptions=True)
-        for end in done:
-            if isinstance(end, BaseException):
-                raise end
+        work = [*map(self._transact, bundles(single)), *map(self._one_by_one, several)]
+        for end in await side_by_side(work) if work else ():
             ends |= end
         return ends
 
