@@ -117,6 +117,17 @@ async def test_a_wait_that_is_over_is_forgotten(bench: RowsBench) -> None:
     assert is_waiting(*await processor.process([change("a", 2, coded("z"))]))
 
 
+async def test_a_rejected_records_further_attempts_do_not_wait_anew(bench: RowsBench) -> None:
+    processor = bench.processor()
+    await processor.process([change("b", 1, coded("y"))])
+    codes = []
+    for _ in range(4):
+        (outcome,) = await processor.process([change("a", 1, coded("y"))])
+        codes.append(getattr(outcome.error, "code", None))
+        bench.now += 200
+    assert codes == ["KeyTaken", "KeyNotUnique", "KeyNotUnique", "KeyNotUnique"]
+
+
 async def test_a_buried_items_next_wait_is_a_new_one(bench: RowsBench) -> None:
     processor = bench.processor()
     await processor.process([change("b", 1, coded("y"))])
@@ -200,6 +211,19 @@ async def test_another_writer_while_an_item_gives_up_its_rows_is_seen(bench: Row
 
     assert outcome.kind == "stale"
     assert bench.rows().keys() == {"w", "y"}
+
+
+async def test_an_item_whose_rows_another_writer_moved_meanwhile_tries_for_the_key_once_more(
+    bench: RowsBench,
+) -> None:
+    await bench.processor().process([change("a", 1, coded("x")), change("b", 1, coded("y"))])
+    other = bench.processor()
+    late = [change("a", 2, coded("w")), change("b", 2, coded("z"))]
+    between = Between(bench.dynamodb, lambda: other.process(late), before=2)
+
+    assert await bench.processor(between).process([change("a", 3, coded("y"))]) == [APPLIED]
+
+    assert bench.rows().keys() == {"y", "z"}
 
 
 async def test_what_is_given_up_is_given_up_in_one_transaction(bench: RowsBench) -> None:
