@@ -105,7 +105,7 @@ async def _watching(pod: Pod, context: ShardContext, stores: Stores, log: Logger
 
 
 async def _until_prepared(pod: Pod, settings: Settings, stores: Stores, log: Logger) -> ShardContext | None:
-    """Prepare the start, again and again while AWS can't be asked; None if stopped before."""
+    """Prepare the start, again and again while what it needs is not to be had; None if stopped before."""
     region = default_region()
     stopped = asyncio.create_task(pod.supervisor.stopped())
     try:
@@ -127,8 +127,8 @@ async def _until_prepared(pod: Pod, settings: Settings, stores: Stores, log: Log
             try:
                 return preparing.result()
             except (Unavailable, TableNotReadyError) as error:
-                pod.waiting_for = f"AWS can't be asked now: {error}; trying again"
-                log.warning("AWS can't be asked now; trying again", error=str(error))
+                pod.waiting_for = f"{error}; trying again"
+                log.warning("something it needs is not to be had; trying again", error=str(error))
             await asyncio.wait((stopped,), timeout=_RETRY_SECONDS)
         return None
     finally:
