@@ -124,4 +124,7 @@ def fingerprint(processor: ProcessorSettings) -> str:
         exclude=_WITHOUT_EFFECT,
         exclude_defaults=True,
     )
+    aggregate = effect.get("aggregate")
+    if aggregate is not None and aggregate.get("on_expiry") == "remove":
+        del aggregate["on_expiry"]  # what it does unless told otherwise, and told once the table has TTL
     return hashlib.blake2b(orjson.dumps(effect, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
