@@ -13,17 +13,22 @@ from rich.console import Console
 from checkpoint.api import Api
 from checkpoint.control import NEVER, Control, Controls, Pointer
 from checkpoint.positions import SUFFIX, Positions
+from checkpoint.rebuilds import Rebuilds
 from consumer.aws.boto import default_region, endpoint_url
+from consumer.commands.cutover.indexes import IndexSwitch
 from consumer.commands.cutover.run import Cutover, RefusedError, Tools
+from consumer.commands.cutover.sql import SqlSwitch
 from consumer.commands.cutover.switch import Switch
 from consumer.commands.cutover.tables import TableSwitch, has_ledger, is_there
 from consumer.commands.rebuild.command import planned
 from consumer.commands.rebuild.plan import RebuildPlan
 from consumer.commands.rebuild.screen import open_screen
-from consumer.commands.redrive.patience import Patience
+from consumer.commands.redrive.patience import Patience, StoppedError
 from consumer.errors import SettingsError
+from consumer.pod.targets.indexes import index_target
 from consumer.processors.base import fingerprint
 from consumer.settings.load import load_settings
+from consumer.settings.stores import DynamoDBTable
 from consumer.stores.opened import Stores, open_stores
 
 
@@ -76,6 +81,9 @@ async def cutover(options: Options, console: Console, tell: Callable[[str], None
             except RefusedError as error:
                 tell(str(error))
                 return 1
+            except StoppedError:
+                tell(f"interrupted when there was no way back: run it again, or {plan.name} stands still")
+                return 1
     tell(
         f"{plan.name} writes to {plan.into} from now on; pods start their daemons anew, and the rebuild ends"
     )
@@ -96,9 +104,20 @@ async def _is_not_there(dynamodb: Api, plan: RebuildPlan) -> bool:
 
 
 async def _switch(plan: RebuildPlan, stores: Stores, region: str) -> Switch:
-    table = plan.processor.store.dynamodb
-    if table is None:
-        raise SettingsError(f"processors.{plan.name}: only models in DynamoDB can be cut over yet")
+    store = plan.processor.store
+    if store.dynamodb is not None:
+        return await _table_switch(plan, store.dynamodb, stores, region)
+    if store.postgresql is not None:
+        identity = await Rebuilds(stores.aws.client("dynamodb", region), plan.application).read_target()
+        table = store.postgresql.table
+        return SqlSwitch(stores.postgresql(store.postgresql), plan, table, identity or "")
+    index = index_target(plan.live.application, plan.processor)
+    if index is None:
+        raise SettingsError(f"processors.{plan.name}: its store is not known")
+    return IndexSwitch(stores.opensearch(index.store), plan, index.store)
+
+
+async def _table_switch(plan: RebuildPlan, table: DynamoDBTable, stores: Stores, region: str) -> TableSwitch:
     controls = Controls(stores.aws.client("dynamodb", region), plan.live.application)
     pointer = (await controls.read_pointers([plan.name])).get(plan.name)
     dynamodb = stores.aws.client("dynamodb", table.region or region)

@@ -102,8 +102,7 @@ class Cutover:
         if control.phase == "stop":
             control = await self._while_it_stands_still(control)
         if control.phase == "swapping":
-            await keep(self._switch.swap)
-            self._tools.on_step("swapped")
+            await self._swap(control)
         at, pointer = int(self._tools.clock()), self._switch.pointer
         if not await keep(lambda: self._controls.finish(self._plan.name, control, at=at, pointer=pointer)):
             raise SettingsError(f"another cut-over of {self._plan.name} was quicker; look at what it did")
@@ -138,13 +137,27 @@ class Cutover:
             await self._wait(lambda: self._behind(control.token), "the rebuild is behind on")
             self._tools.on_step("reached")
         except StoppedError:
-            back = replace(control, phase="live", since=int(self._tools.clock()))
-            if not await self._controls.change(self._plan.name, control, back):
-                raise SettingsError(f"another cut-over of {self._plan.name} went on meanwhile") from None
+            await self._take_back(control)
             raise RefusedError(f"interrupted; {self._plan.name} goes on as before") from None
         if self._switch.pointer is not None:
             return control  # the last transaction is the swap
         return await self._change(control, replace(control, phase="swapping"))
+
+    async def _swap(self, control: Control) -> None:
+        """All at once, or not at all; where it can't be done for ever, the live processor goes on."""
+        try:
+            await self._tools.patience.keep_trying(self._switch.swap)
+        except SettingsError as error:
+            await self._take_back(control)
+            raise RefusedError(
+                f"{error}; nothing was done, and {self._plan.name} goes on as before"
+            ) from None
+        self._tools.on_step("swapped")
+
+    async def _take_back(self, control: Control) -> None:
+        back = replace(control, phase="live", since=int(self._tools.clock()))
+        if not await self._controls.change(self._plan.name, control, back):
+            raise SettingsError(f"another cut-over of {self._plan.name} went on meanwhile")
 
     async def _check(self) -> None:
         known = await Positions(self._dynamodb, self._plan.application).read_processors()

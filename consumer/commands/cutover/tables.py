@@ -12,7 +12,6 @@ from checkpoint.control import Pointer
 from checkpoint.tables import Item, Pause
 from consumer.attributes import NO_IMAGE_DIGEST, RESERVED
 from consumer.commands.rebuild.plan import RebuildPlan
-from consumer.errors import SettingsError
 from consumer.processors.projection.plan import needs_ledger
 from consumer.settings.model import Processor
 
@@ -63,7 +62,7 @@ class TableSwitch:
         old = self._old.ledger or self._old.table
         new = self._new.ledger or self._new.table
         keys = await self._keys(old)
-        if keys != await self._keys(new):
+        if keys is None or keys != await self._keys(new):
             return None
         looked = 0
         missing: list[Item] = []
@@ -86,10 +85,10 @@ class TableSwitch:
         """The old tables."""
         return [f"table {name}" for name in (self._old.table, self._old.ledger) if name is not None]
 
-    async def _keys(self, table: str) -> list[str]:
+    async def _keys(self, table: str) -> list[str] | None:
         answer = await self._dynamodb.call("DescribeTable", {"TableName": table}, expect=_NOT_THERE)
         if answer.error is not None:
-            raise SettingsError(f"there is no table {table!r}: the two models can't be compared")
+            return None
         return [entry["AttributeName"] for entry in answer.body["Table"]["KeySchema"]]
 
     async def _known(self, table: str, keys: Sequence[str], *, is_ledger: bool) -> AsyncIterator[list[Item]]:

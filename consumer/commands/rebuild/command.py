@@ -11,11 +11,18 @@ from checkpoint.positions import Positions
 from checkpoint.rebuilds import Rebuilds
 from consumer.aws.boto import default_region, endpoint_url
 from consumer.commands.rebuild.follow import Follower
+from consumer.commands.rebuild.indexes import make_new_index
 from consumer.commands.rebuild.plan import RebuildPlan, plan_rebuild
 from consumer.commands.rebuild.screen import open_screen
-from consumer.commands.rebuild.shadow import make_table
+from consumer.commands.rebuild.sql import make_sql_table
+from consumer.commands.rebuild.tables import make_table
 from consumer.commands.run import run
 from consumer.errors import SettingsError
+from consumer.pod.targets.checks import Findings
+from consumer.pod.targets.indexes import index_target
+from consumer.pod.targets.postgresql import sql_target
+from consumer.pod.targets.tables import look_at_table
+from consumer.settings.context import TableFacts
 from consumer.settings.load import load_settings
 from consumer.settings.model import Settings
 from consumer.settings.moved import target_name
@@ -102,11 +109,29 @@ async def _make_target(plan: RebuildPlan, stores: Stores, region: str) -> None:
     positions = Positions(dynamodb, plan.application)
     await positions.create()
     rebuilds = Rebuilds(dynamodb, plan.application)
-    table = plan.processor.store.dynamodb
-    if table is None:
-        raise SettingsError(f"processors.{plan.name}: only models in DynamoDB can be built anew yet")
-    live = await live_table(plan, stores, region)
-    await make_table(stores.aws.client("dynamodb", table.region or region), plan, live, rebuilds)
+    store = plan.processor.store
+    if store.dynamodb is not None:
+        live = await live_table(plan, stores, region)
+        home = stores.aws.client("dynamodb", store.dynamodb.region or region)
+        await make_table(home, plan, live, rebuilds)
+    elif store.postgresql is not None:
+        target = sql_target(plan.application, plan.rebuilt, await _source(plan, stores, region))
+        if target is not None:
+            database = stores.postgresql(store.postgresql)
+            await make_sql_table(database, plan, store.postgresql, target, rebuilds)
+    else:
+        index = index_target(plan.application, plan.rebuilt)
+        if index is not None:
+            await make_new_index(stores.opensearch(index.store), plan, index, rebuilds)
+
+
+async def _source(plan: RebuildPlan, stores: Stores, region: str) -> TableFacts:
+    findings, name = Findings(), plan.live.source.kinesis.table
+    dynamodb = stores.aws.client("dynamodb", region)
+    found = await look_at_table(dynamodb, name, region, "source.kinesis.table", findings)
+    if found is None:
+        raise SettingsError("\n".join(findings.problems))
+    return found
 
 
 async def live_table(plan: RebuildPlan, stores: Stores, region: str) -> str:

@@ -1,18 +1,18 @@
-"""The rebuild's target: a table of its own, like the live one, that nobody reads yet.
+"""The rebuild's target in DynamoDB: a table of its own, like the live one, that nobody reads yet.
 
 AWS API references used: CreateTable, DescribeTable, DescribeTimeToLive, UpdateTimeToLive, Scan (DynamoDB).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from checkpoint.api import Api
 from checkpoint.rebuilds import Rebuilds
+from checkpoint.tables import Pause
+from consumer.commands.rebuild.own import see_that_it_is_own
 from consumer.commands.rebuild.plan import RebuildPlan
 from consumer.errors import SettingsError, Unavailable
-
-Pause = Callable[[float], Awaitable[None]]
 
 _NOT_THERE = ("ResourceNotFoundException",)
 _LOOKS = 600
@@ -50,25 +50,7 @@ async def make_table(
         table = await _until_active(dynamodb, plan.into, pause)
         await _enable_ttl(dynamodb, live, plan.into)
     identity = str(table.get("TableId") or table["TableArn"])
-    began_on = await rebuilds.read_target()
-    if began_on is None and not await _is_empty(dynamodb, plan.into):
-        began_on = await rebuilds.read_target()  # another machine may have begun just now
-        if began_on is None:
-            raise SettingsError(
-                f"table {plan.into!r} is not empty, and this rebuild has not begun there: whatever is missing"
-                " or too much in it would stay; delete it, or name another by --into"
-            )
-    if began_on is not None and began_on != identity:
-        raise SettingsError(another_target(plan, f"table {plan.into!r}"))
-    await rebuilds.write_target(identity)
-
-
-def another_target(plan: RebuildPlan, what: str) -> str:
-    """What to tell where the target was deleted and made anew since."""
-    return (
-        f"{what} is another one than this rebuild has begun on, and what it has settled would be missing;"
-        f" delete the tables whose names begin with {plan.application!r}, or name another target by --into"
-    )
+    await see_that_it_is_own(plan, rebuilds, identity, lambda: _is_empty(dynamodb, plan.into))
 
 
 async def _describe(dynamodb: Api, name: str) -> Mapping[str, Any] | None:
