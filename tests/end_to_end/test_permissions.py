@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,10 @@ from tests.end_to_end.stage import Stage, set_stage
 from tests.integration.conftest import connect
 from tests.support.pages import ROOT, blocks
 
-NAMES_IN_THE_POLICY = ("shop-orders", "orders-changes", "order-view", "orders")
+NAMES_IN_THE_POLICY = ("shop-orders", "orders-changes", "order-view", "order-lines", "orders")
+LINES = "lines"
+"""A projection with a ledger."""
+
 NOT_CALLED = {"kinesis:DescribeStream", "dynamodb:UpdateTable"}
 """On AWS's list for KCL, and in the policy for that alone."""
 
@@ -30,12 +32,14 @@ def own_stage(tmp_path: Path) -> Iterator[Stage]:
 
 def permissions(stage: Stage) -> Iterator[tuple[str, str, str]]:
     """Service, operation and name of the resource, for each call that the policy allows."""
-    actual = dict(
-        zip(NAMES_IN_THE_POLICY, (stage.application, stage.stream, stage.view, stage.table), strict=True)
-    )
-    (policy,) = blocks(ROOT / "docs" / "run.md", "json", under="Permissions")
-    statements: list[dict[str, Any]] = json.loads(policy.text)["Statement"]
-    for statement in statements:
+    names = (stage.application, stage.stream, stage.view, stage.view_named(LINES), stage.table)
+    actual = dict(zip(NAMES_IN_THE_POLICY, names, strict=True))
+    policies = [
+        json.loads(block.text)
+        for under in ("Permissions", "Permissions for ledgers")
+        for block in blocks(ROOT / "docs" / "run.md", "json", under=under)
+    ]
+    for statement in (statement for policy in policies for statement in policy["Statement"]):
         for action in as_list(statement["Action"]):
             for arn in as_list(statement["Resource"]):
                 service, _, operation = action.partition(":")
@@ -60,6 +64,8 @@ def watch(stage: Stage, service: str, operation: str | None = None, resource: st
 
 def test_the_policy_allows_every_call_and_no_more(own_stage: Stage) -> None:
     stage = own_stage
+    stage.add_view(LINES)
+    moving = stage.projection(LINES, key={"id": "concat('row of ', keys.id)"})
     Shop(stage).write(20)
     all_calls = [watch(stage, "dynamodb"), watch(stage, "kinesis")]
     # A request of Kinesis may name its shard's iterator alone, so those are told by their operation.
@@ -67,10 +73,12 @@ def test_the_policy_allows_every_call_and_no_more(own_stage: Stage) -> None:
         (service, operation, resource if service == "dynamodb" else None)
         for service, operation, resource in permissions(stage)
     }
+    # IAM has no such action: a transaction is allowed by those of the writes in it.
+    allowed.add(("dynamodb", "TransactWriteItems", f"{stage.view_named(LINES)}-ledger"))
     watched = {permission: watch(stage, *permission) for permission in allowed}
 
     for retrieval, unread in (("polling", 20), ("fan_out", 0)):
-        with Service(stage, stage.write_settings(retrieval=retrieval)) as pod:
+        with Service(stage, stage.write_settings(stage.projection(), moving, retrieval=retrieval)) as pod:
             pod.wait_until_at_work()
             pod.wait_until_settled(unread)
             pod.wait_until(partial(knows_its_lag, pod), "both shards were read to their ends")
