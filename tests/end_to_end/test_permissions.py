@@ -80,7 +80,7 @@ def test_the_policy_allows_every_call_and_no_more(own_stage: Stage) -> None:
     for retrieval, unread in (("polling", 20), ("fan_out", 0)):
         with Service(stage, stage.write_settings(stage.projection(), moving, retrieval=retrieval)) as pod:
             pod.wait_until_at_work()
-            pod.wait_until_settled(unread)
+            pod.wait_until_settled(2 * unread)
             pod.wait_until(partial(knows_its_lag, pod), "both shards were read to their ends")
             assert pod.stop() == 0
 

@@ -8,6 +8,7 @@ entry that the first one wrote, and whoever reads that sees what it meant to wri
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import orjson
@@ -25,17 +26,19 @@ MOST_BYTES = 3_500_000
 Action = bytes
 """One action of a transaction, as JSON."""
 
-NUMBER_OVERFLOW = "NumberOverflow"
-"""The code of a sum that DynamoDB can't hold."""
-
 _NUMBER_OVERFLOW = "Number overflow"
 """How its message begins, for a sum that is too large, and for one that needs more than 38 digits alike."""
 
 _CANCELLED = "TransactionCanceledException"
 _REFUSED = "ConditionalCheckFailed"
 _CONFLICT = "TransactionConflict"
-_REJECTED = frozenset({"ItemCollectionSizeLimitExceeded", "ValidationError"})
-"""Closed list: the action is at fault. What is neither here nor above (throttling mostly) passes."""
+_REJECTED = MappingProxyType(
+    {
+        "ItemCollectionSizeLimitExceeded": "ItemCollectionSizeLimitExceededException",
+        "ValidationError": "ValidationException",
+    }
+)
+"""Closed list: the action is at fault; to its code outside of transactions. What is not here passes."""
 
 _MOST_TRIES = 8
 _FIRST_PAUSE_SECONDS = 0.025
@@ -79,7 +82,7 @@ class Transactions:
 
         Raises:
             Rejected: an action can't be carried out whatever stands there (ActionRejected where it is told
-                which); a sum that DynamoDB can't hold has the code NUMBER_OVERFLOW.
+                which); a sum that DynamoDB can't hold has the code NumberOverflow.
             Unavailable: not now; `of_item` where other transactions were on the same items time and again.
         """
         request = b'{"TransactItems":[' + b",".join(actions) + b"]}"
@@ -93,7 +96,8 @@ class Transactions:
                 return refused
             _see_that_it_may_help(reasons)
             codes = {code for each in reasons if (code := _code(each)) is not None}
-            self._tools.on_conflict()
+            if _CONFLICT in codes:
+                self._tools.on_conflict()
             await asyncio.sleep(self._tools.uniform() * _FIRST_PAUSE_SECONDS * 2**attempt)
         message = f"DynamoDB cancelled a transaction {_MOST_TRIES} times: {', '.join(sorted(codes))}"
         raise Unavailable(message, code=min(codes), of_item=codes == {_CONFLICT})
@@ -104,7 +108,7 @@ class Transactions:
             answer = await self._client.call("TransactWriteItems", request, expect=(_CANCELLED,))
         except Rejected as error:
             if _NUMBER_OVERFLOW in str(error):
-                raise Rejected(str(error), code=NUMBER_OVERFLOW, by_store=True) from error
+                raise Rejected(str(error), code="NumberOverflow", by_store=True) from error
             raise
         if answer.error is None:
             return None
@@ -124,11 +128,10 @@ def _code(reason: dict[str, Any]) -> str | None:
 def _see_that_it_may_help(reasons: Sequence[dict[str, Any]]) -> None:
     """Raises ActionRejected where the same transaction would be cancelled for ever."""
     for place, reason in enumerate(reasons):
-        code, text = _code(reason), str(reason.get("Message"))
-        if code in _REJECTED:
-            raise ActionRejected(
-                f"dynamodb TransactWriteItems: {text}",
-                place=place,
-                code=NUMBER_OVERFLOW if _NUMBER_OVERFLOW in text else str(code),
-                by_store=not is_about_size(text),
-            )
+        code, text = _REJECTED.get(_code(reason) or ""), str(reason.get("Message"))
+        if code is None:
+            continue
+        told = f"dynamodb TransactWriteItems: {text}"
+        if _NUMBER_OVERFLOW in text:
+            raise ActionRejected(told, place=place, code="NumberOverflow", by_store=True)
+        raise ActionRejected(told, place=place, code=code, by_store=not is_about_size(text))

@@ -11,7 +11,7 @@ from consumer.processors.base import ProcessorTools
 from consumer.processors.gate import LATE_SECONDS, Stamp
 from consumer.processors.ledger.dynamodb import LedgerTable
 from consumer.processors.ledger.entry import NOTHING, Entry
-from consumer.processors.ledger.transactions import NUMBER_OVERFLOW, Transactions, action
+from consumer.processors.ledger.transactions import Transactions, action
 from consumer.record import Version
 from tests.support.dynamodb_expressions import OVERFLOW
 from tests.support.in_memory_dynamodb import CANCELLED, Answer, InMemoryDynamoDB, Table
@@ -170,13 +170,14 @@ async def test_a_conflict_with_another_transaction_passes(
     ],
 )
 async def test_what_does_not_pass_is_waited_for_by_the_item_or_by_all(
-    tools: ProcessorTools, reasons: list[tuple[str, str]], *, of_item: bool
+    tools: ProcessorTools, conflicts: Conflicts, reasons: list[tuple[str, str]], *, of_item: bool
 ) -> None:
     answers = Answers(cancelled(*reasons))
     with pytest.raises(Unavailable) as caught:
         await Transactions(answers, tools).carry_out([b"{}", b"{}"])
     assert caught.value.of_item is of_item
     assert answers.calls > 1
+    assert conflicts.seen == (answers.calls if "TransactionConflict" in dict(reasons) else 0)
 
 
 @pytest.mark.parametrize("is_cancelled", [True, False])
@@ -187,7 +188,7 @@ async def test_a_sum_that_dynamodb_cannot_hold_is_told_by_its_own_code(
     answers = Answers(cancelled(NONE, ("ValidationError", OVERFLOW)) if is_cancelled else refusal)
     with pytest.raises(Rejected) as caught:
         await Transactions(answers, tools).carry_out([b"{}", b"{}"])
-    assert caught.value.code == NUMBER_OVERFLOW
+    assert caught.value.code == "NumberOverflow"
     assert answers.calls == 1
 
 
@@ -204,7 +205,7 @@ async def test_what_no_other_try_would_change_is_the_records_fault(
     answers = Answers(cancelled(("ValidationError", message), ("TransactionConflict", "x")))
     with pytest.raises(Rejected, match=message) as caught:
         await Transactions(answers, tools).carry_out([b"{}", b"{}"])
-    assert caught.value.by_store is by_store
+    assert (caught.value.code, caught.value.by_store) == ("ValidationException", by_store)
     assert answers.calls == 1
 
 
