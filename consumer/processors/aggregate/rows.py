@@ -14,6 +14,8 @@ from consumer.processors.source import DynamoDB
 from consumer.record import AttributeValue, Image
 from consumer.settings.context import TableFacts
 
+_NOTHING: AttributeValue = {"N": "0"}
+
 
 class SumRows:
     """One aggregate's."""
@@ -68,23 +70,22 @@ class SumRows:
             rows = await self.read(groups)
         except (Rejected, Unavailable):
             return error
-        for group in groups:
-            for name, number in adds[group].items():
-                found = self._fault(group, name, rows.get(group, {}).get(name, {"N": "0"}), number, error)
-                if found is not None:
-                    return found
-        return error
+        parts = ((group, name, number) for group in groups for name, number in adds[group].items())
+        faults = (
+            self._fault(part, rows.get(part[0], {}).get(part[1], _NOTHING), error.code) for part in parts
+        )
+        return next((fault for fault in faults if fault is not None), error)
 
-    def _fault(
-        self, group: str, name: str, value: AttributeValue, number: Decimal, error: Rejected
-    ) -> Rejected | None:
+    def _fault(self, part: tuple[str, str, Decimal], value: AttributeValue, code: str) -> Rejected | None:
+        """Why a number can't be added to what stands there."""
+        group, name, number = part
         ((kind, content),) = value.items()
         if kind != "N":
             message = (
                 f"the attribute {name!r} of row {group} in table {self._table!r} is of type {kind}, and "
                 "a sum is a number; give the sum another name, or remove the attribute"
             )
-            return Rejected(message, code=error.code, by_store=True)
+            return Rejected(message, code=code, by_store=True)
         total = plus(Decimal(str(content)), number)
         return None if is_in_range(total) else out_of_range(name, group, sum_text(total))
 
