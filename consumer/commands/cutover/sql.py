@@ -18,7 +18,8 @@ from consumer.errors import Rejected, SettingsError, Unavailable
 from consumer.pod.targets.sql_checks import Owner
 from consumer.processors.base import fingerprint
 from consumer.processors.ledger.sql_table import SUFFIX, ledger_of, write_owner
-from consumer.stores.postgresql.database import Database, Session, Statement
+from consumer.stores.postgresql.connecting import Statement
+from consumer.stores.postgresql.database import Database, Session
 from consumer.stores.postgresql.faults import is_of_the_settings
 from consumer.stores.postgresql.names import quoted, quoted_table
 

@@ -98,10 +98,22 @@ class Scan:
             backfill = await self._patience.keep_trying(self._rebuilds.read_backfill)
             if backfill is None or is_too_old(backfill):
                 backfill = await self._begin()
-            segments = await asyncio.gather(*(self._scan(number) for number in range(SEGMENTS)))
+            segments = await self._scan_all()
             done = replace(backfill, is_done=True, rejected=sum(segment.rejected for segment in segments))
             await self._patience.keep_trying(partial(self._rebuilds.write_backfill, done))
             self.tally.is_done = True
+
+    async def _scan_all(self) -> list[Segment]:
+        """Each part to its end; what stops one lets the others come to rest first."""
+        ends = await asyncio.gather(
+            *(self._scan(number) for number in range(SEGMENTS)), return_exceptions=True
+        )
+        segments: list[Segment] = []
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+            segments.append(end)
+        return segments
 
     async def _begin(self) -> Backfill:
         backfill = Backfill(int(self._clock()))

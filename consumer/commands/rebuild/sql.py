@@ -9,7 +9,8 @@ from consumer.errors import SettingsError
 from consumer.pod.targets.postgresql import SqlTarget
 from consumer.settings.stores import PostgreSQLTable
 from consumer.stores.postgresql.catalog import describe
-from consumer.stores.postgresql.database import Database, Session, Statement
+from consumer.stores.postgresql.connecting import Statement
+from consumer.stores.postgresql.database import Database, Session
 from consumer.stores.postgresql.names import quoted_table
 
 
