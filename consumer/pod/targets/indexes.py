@@ -29,12 +29,14 @@ class IndexTarget:
     Attributes:
         where: the setting's path, which begins each sentence about it.
         owner: `application/processor`, which the index is to name as the one that it was made for.
+        starts_here: changes from here on are enough.
     """
 
     where: str
     owner: str
     projection: Projection
     store: OpenSearchIndex
+    starts_here: bool
 
 
 def index_target(application: str, processor: Processor) -> IndexTarget | None:
@@ -44,7 +46,7 @@ def index_target(application: str, processor: Processor) -> IndexTarget | None:
         return None
     where = f"processors.{processor.name}.projection.store.opensearch"
     owner = f"{application}/{processor.name}"
-    return IndexTarget(where, owner, projection, projection.store.opensearch)
+    return IndexTarget(where, owner, projection, projection.store.opensearch, processor.start_here)
 
 
 async def look_at_index(target: IndexTarget, catalog: Catalog, findings: Findings) -> IndexFacts | None:
@@ -74,14 +76,24 @@ async def look_at_index(target: IndexTarget, catalog: Catalog, findings: Finding
     return IndexFacts(index=index, alias=store.index)
 
 
-async def make_index(target: IndexTarget, catalog: Catalog, facts: IndexFacts) -> None:
+async def make_index(
+    target: IndexTarget, catalog: Catalog, facts: IndexFacts, *, has_run: bool = False
+) -> None:
     """Make what is missing of a read model that was looked at: its index, fields, or aliases.
 
+    `has_run`: the application has settled changes, so that an index that is new lacks them.
+
     Raises:
-        SettingsError: OpenSearch refuses it, with its reason.
+        SettingsError: it lacks them, or OpenSearch refuses it, with its reason.
         Unavailable: it can't be done now.
     """
     index, store = facts.index, target.store
+    if has_run and not target.starts_here and not await catalog.find(index):
+        raise SettingsError(
+            f"{target.where}: there is no index {index!r}, but the application has run: what it has settled"
+            " would not be in a new one. Is the address another cluster's? Set it back, or restore the index;"
+            " or set `start_here: true`, if changes from here on are enough"
+        )
     try:
         await catalog.create(index, index_body(store, target.owner, index))
         await catalog.add_fields(index, mappings(store, target.owner))

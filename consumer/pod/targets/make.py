@@ -35,7 +35,7 @@ async def make_targets(
     for processor in settings.processors:
         facts, index = targets.get(processor.name), index_target(settings.application, processor)
         if index is not None and isinstance(facts, IndexFacts):
-            await make_index(index, Catalog(stores.opensearch(index.store)), facts)
+            await make_index(index, Catalog(stores.opensearch(index.store)), facts, has_run=has_run)
         if isinstance(facts, TableFacts) and facts.ledger is not None:
             await make_ledger(stores.aws.client("dynamodb", facts.region), facts.ledger)
         table = sql_target(settings.application, processor, source)

@@ -1,7 +1,8 @@
 """A source table in memory, a read model in a real OpenSearch, and processors between them."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from consumer.processors.gated import GatedProcessor
 from consumer.processors.projection.documents import Documents
@@ -23,6 +24,9 @@ from tests.support.changes import TABLE
 from tests.support.in_memory_dynamodb import InMemoryDynamoDB, Table
 
 TOMBSTONE_SECONDS = 100.0
+
+Json = dict[str, Any]
+"""What OpenSearch said; a test says what it expects of it."""
 
 
 class World:
@@ -71,7 +75,9 @@ class World:
             tombstone_seconds=TOMBSTONE_SECONDS,
             is_stopping=is_stopping,
         )
-        return GatedProcessor(mapping, sink, SourceReader(self.dynamodb, facts, readable=True), on_tie=self._tie)
+        return GatedProcessor(
+            mapping, sink, SourceReader(self.dynamodb, facts, readable=True), on_tie=self._tie
+        )
 
     def purge(self) -> Purge:
         """What deletes tombstones, where its clock says so."""
@@ -81,23 +87,23 @@ class World:
         """Let the source hold an item."""
         self.source.put(item)
 
-    async def ask(self, method: str, path: str, body: bytes = b"") -> Mapping[str, object]:
+    async def ask(self, method: str, path: str, body: bytes = b"") -> Json:
         """OpenSearch's own answer."""
         answer = await self.cluster.call(method, path, body=body)
         assert answer.status == 200, answer
         assert isinstance(answer.body, dict)
         return answer.body
 
-    async def shown(self) -> dict[str, Mapping[str, object]]:
+    async def shown(self) -> dict[str, Json]:
         """What readers find, by id, without our mark."""
         found = await self._search(self.alias)
         return {name: {key: source[key] for key in source if key != "_tidemark"} for name, source in found}
 
-    async def held(self) -> dict[str, Mapping[str, object]]:
+    async def held(self) -> dict[str, Json]:
         """Everything that the index holds, by id."""
         return dict(await self._search(write_alias(self.index)))
 
-    async def _search(self, name: str) -> list[tuple[str, Mapping[str, object]]]:
+    async def _search(self, name: str) -> list[tuple[str, Json]]:
         await self.ask("POST", f"/{self.index}/_refresh")
         answer = await self.cluster.call("GET", f"/{name}/_search", {"size": "1000"})
         assert isinstance(answer.body, dict)
