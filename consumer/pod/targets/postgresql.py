@@ -33,7 +33,8 @@ from consumer.settings.model import Processor
 from consumer.settings.stores import PostgreSQLTable
 from consumer.stores.opened import Stores
 from consumer.stores.postgresql.catalog import create_table, describe, printed
-from consumer.stores.postgresql.database import Database, Session, Statement
+from consumer.stores.postgresql.connecting import Statement
+from consumer.stores.postgresql.database import Database, Session
 from consumer.stores.postgresql.faults import is_of_the_settings
 
 _ONE_AT_A_TIME = Statement("SELECT pg_advisory_xact_lock(hashtext('tidemark'))")

@@ -24,7 +24,8 @@ from consumer.processors.gate import CODES, GRANULARITIES, LATE_SECONDS, Stamp
 from consumer.processors.ledger.entry import Entry, Held, entry_key
 from consumer.processors.ledger.sql_table import ledger_of
 from consumer.record import Version
-from consumer.stores.postgresql.database import Database, Row, Session, Statement
+from consumer.stores.postgresql.connecting import Row, Statement
+from consumer.stores.postgresql.database import Database, Session
 from consumer.stores.postgresql.names import quoted_table
 
 PURGE_SECONDS = 60.0

@@ -2,7 +2,8 @@
 
 from typing import cast
 
-from consumer.stores.postgresql.database import Session, Statement
+from consumer.stores.postgresql.connecting import Statement
+from consumer.stores.postgresql.database import Session
 from consumer.stores.postgresql.names import quoted, quoted_table
 
 SUFFIX = "_tidemark"

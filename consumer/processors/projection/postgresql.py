@@ -26,7 +26,8 @@ from consumer.processors.projection.sql_rows import RowStatements, RowWriter, re
 from consumer.processors.projection.waits import KeyWaits
 from consumer.settings.context import SqlFacts
 from consumer.settings.model import Projection
-from consumer.stores.postgresql.database import Database, Session, Statement
+from consumer.stores.postgresql.connecting import Statement
+from consumer.stores.postgresql.database import Database, Session
 
 
 class _NotTheirsError(Exception):

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import cast
 
-from consumer.stores.postgresql.database import Session, Statement
+from consumer.stores.postgresql.connecting import Statement
+from consumer.stores.postgresql.database import Session
 from consumer.stores.postgresql.names import quoted, quoted_table
 from consumer.stores.postgresql.shape import PRIVILEGES, Column, TableShape
 

@@ -6,56 +6,53 @@ and its error is told at once, in the server's words.
 """
 
 import asyncio
-import os
-import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
 from consumer.errors import Unavailable
 from consumer.stores.postgresql.address import parsed
-from consumer.stores.postgresql.connecting import Connection, Limits, connect
+from consumer.stores.postgresql.connecting import Connection, Cursor, Limits, Row, Statement, connect
 from consumer.stores.postgresql.faults import BROKEN_BY_NOBODY, CONTENTION, blame, is_of_the_record
 
 T = TypeVar("T")
-Row = tuple[object, ...]
 
-_MOST_PAUSES = 6
 _FIRST_PAUSE_SECONDS = 0.02
-
-
-class Statement(NamedTuple):
-    """A statement, and the values of its `$1`, `$2`, and so on."""
-
-    text: str
-    values: Sequence[object] = ()
+_BEGIN, _COMMIT, _ROLLBACK = Statement("BEGIN"), Statement("COMMIT"), Statement("ROLLBACK")
 
 
 class Session:
-    """A transaction under way."""
+    """A transaction; it begins with the first statement."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._has_begun = False
 
     async def run(self, *statements: Statement) -> list[list[Row]]:
         """Carry out statements in one round trip; the rows of each."""
-        cursors = []
-        async with self._connection.pipeline():
-            for statement in statements:
-                cursor = self._connection.cursor()
-                await cursor.execute(statement.text.encode(), statement.values)
-                cursors.append(cursor)
-        return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
+        return [
+            await cursor.fetchall() if cursor.description else [] for cursor in await self._run(statements)
+        ]
 
     async def types(self, statement: Statement) -> list[tuple[int, int]]:
         """The object id and modifier of each column's type in what a statement gives."""
-        cursor = self._connection.cursor()
-        await cursor.execute(statement.text.encode(), statement.values)
+        (cursor,) = await self._run((statement,))
         result = cursor.pgresult
         return [(result.ftype(at), result.fmod(at)) for at in range(result.nfields)] if result else []
+
+    async def commit(self) -> None:
+        """End it; what it has done is there for all to see."""
+        if self._has_begun:
+            await self._connection.run(_COMMIT)
+
+    async def _run(self, statements: Sequence[Statement]) -> Sequence[Cursor]:
+        if self._has_begun:
+            return await self._connection.run(*statements)
+        self._has_begun = True
+        _, *cursors = await self._connection.run(_BEGIN, *statements)
+        return cursors
 
 
 class Database:
@@ -112,7 +109,7 @@ class Database:
                 try:
                     return await self._carry_out(work)
                 except psycopg.Error as error:
-                    if error.sqlstate in CONTENTION and pauses < _MOST_PAUSES:
+                    if pauses < CONTENTION.get(error.sqlstate or "", 0):
                         pauses += 1
                     elif is_old and old and _is_lost(error):
                         old -= 1
@@ -125,8 +122,9 @@ class Database:
         connection = self._idle.pop() if self._idle else await connect(self._address, self._limits)
         with _limited(connection, self._limits.transaction):
             try:
-                result = await work(Session(connection))
-                await connection.commit()
+                session = Session(connection)
+                result = await work(session)
+                await session.commit()
             except psycopg.Error as error:
                 await self._take_back(connection, is_good=_leaves_it_good(error))
                 raise
@@ -140,12 +138,10 @@ class Database:
         return result
 
     async def _take_back(self, connection: Connection, *, is_good: bool) -> None:
-        if is_good and not connection.closed:
-            try:
-                await connection.rollback()
-            except psycopg.Error:
-                is_good = False
-        if is_good and connection.info.transaction_status == TransactionStatus.IDLE:
+        if is_good and not connection.is_closed and not connection.is_idle:
+            with suppress(psycopg.Error):
+                await connection.run(_ROLLBACK)
+        if is_good and not connection.is_closed and connection.is_idle:
             self._idle.append(connection)
             return
         await connection.close()
@@ -170,9 +166,7 @@ def _limited(connection: Connection, seconds: float) -> Iterator[None]:
     def end() -> None:
         nonlocal is_late
         is_late = True
-        if not connection.closed:
-            with socket.socket(fileno=os.dup(connection.fileno())) as ours:
-                ours.shutdown(socket.SHUT_RDWR)
+        connection.cut()
 
     timer = asyncio.get_running_loop().call_later(seconds, end)
     try:

@@ -3,6 +3,8 @@
 PostgreSQL documentation, Appendix A, "PostgreSQL Error Codes".
 """
 
+from collections.abc import Mapping
+
 import psycopg
 
 from consumer.errors import Rejected, TidemarkError, Unavailable
@@ -21,10 +23,13 @@ _OF_THE_SETTINGS = ("0A", "3F", "42")
 
 _TWICE = "21000"
 
-CONTENTION = frozenset({"40001", "40P01", "55P03"})
-"""Serialization failure, dead-lock, lock not had in time: another transaction's doing, and soon over."""
+CONTENTION: Mapping[str, int] = {"40001": 6, "40P01": 6, "55P03": 1}
+"""Serialization failure, dead-lock, lock not had in time: another transaction's doing, and soon over.
 
-BROKEN_BY_NOBODY = CONTENTION | {"57014"}
+How often each is tried again at once; a lock was waited for already.
+"""
+
+BROKEN_BY_NOBODY = frozenset({*CONTENTION, "57014"})
 """After these the connection is as good as before (57014: canceled, or over its time)."""
 
 

@@ -1,0 +1,20 @@
+"""A writer in a process of its own, to be frozen or killed in a transaction: writes a change of item `a`."""
+
+import asyncio
+import sys
+
+from tests.support.changes import put
+from tests.support.sql_model import SqlModel, kinds
+
+
+async def main(url: str, micros: str, value: str) -> None:
+    async with SqlModel(url).open() as processor:
+        try:
+            (end,) = await kinds(processor, put("a", int(micros), v=value))
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            end = f"{type(error).__name__}: {error}"
+    sys.stdout.write(f"{end}\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
