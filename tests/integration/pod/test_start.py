@@ -7,8 +7,9 @@ from checkpoint.leases import read_leases
 from checkpoint.positions import Positions
 from consumer.errors import SettingsError
 from consumer.log import open_log
+from consumer.pod.preflight import inspect
 from consumer.pod.start import prepare
-from consumer.settings.context import ShardContext
+from consumer.settings.context import ShardContext, TableFacts
 from consumer.settings.model import Settings
 from consumer.stores.opened import Stores
 from sandbox.process import SandboxProcess
@@ -159,6 +160,53 @@ async def test_an_application_that_ran_before_its_source_was_kept_goes_on(
 
     positions = Positions(starter.stores.aws.client("dynamodb", REGION), shop.prefix)
     assert await positions.read_source() == (shop.stream, shop.orders)
+
+
+async def test_a_ledger_is_made_with_its_ttl_and_taken_as_it_is_from_then_on(
+    shop: Shop, starter: Starter
+) -> None:
+    shop.make_all()
+    moving = {"store": {"dynamodb": {"table": shop.view}}, "key": {"id": "new.code"}}
+    settings = shop.settings(processors=[{"name": "view", "projection": moving}])
+    ledger = f"{shop.view}-ledger"
+
+    for _ in range(2):
+        context = await starter.prepare(settings)
+
+        target = context.targets["view"]
+        assert isinstance(target, TableFacts)
+        assert target.ledger == ledger
+        table = shop.aws.dynamodb.describe_table(TableName=ledger)["Table"]
+        assert table["KeySchema"] == [{"AttributeName": "item", "KeyType": "HASH"}]
+        assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+        ttl = shop.aws.dynamodb.describe_time_to_live(TableName=ledger)["TimeToLiveDescription"]
+        assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
+
+
+async def test_a_look_at_the_settings_makes_no_ledger(shop: Shop, stores: Stores) -> None:
+    shop.make_all()
+    moving = {"store": {"dynamodb": {"table": shop.view}}, "key": {"id": "new.code"}}
+
+    await inspect(shop.settings(processors=[{"name": "view", "projection": moving}]), stores, REGION)
+
+    assert f"{shop.view}-ledger" not in shop.aws.dynamodb.list_tables()["TableNames"]
+
+
+async def test_a_projection_by_the_items_own_keys_has_no_ledger(shop: Shop, starter: Starter) -> None:
+    shop.make_all()
+    context = await starter.prepare(shop.settings())
+    target = context.targets["view"]
+    assert isinstance(target, TableFacts)
+    assert target.ledger is None
+    assert f"{shop.view}-ledger" not in shop.aws.dynamodb.list_tables()["TableNames"]
+
+
+async def test_a_table_that_stands_where_the_ledger_would_be_is_refused(shop: Shop, starter: Starter) -> None:
+    shop.make_all()
+    shop.make_table(f"{shop.view}-ledger")
+    moving = {"store": {"dynamodb": {"table": shop.view}}, "key": {"id": "new.code"}}
+    with pytest.raises(SettingsError, match="is no ledger"):
+        await starter.prepare(shop.settings(processors=[{"name": "view", "projection": moving}]))
 
 
 async def test_warnings_are_logged(shop: Shop, starter: Starter) -> None:

@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from consumer.pod.targets.checks import Findings, check_expiry, check_target
+from consumer.pod.targets.checks import (
+    Findings,
+    check_expiry,
+    check_ledger,
+    check_ledgers,
+    check_target,
+)
 from consumer.settings.context import TableFacts
 from consumer.settings.model import Processor
 from tests.unit.pod.conftest import make_settings
@@ -107,3 +113,72 @@ def test_sums_in_a_table_that_expires_its_rows_are_warned_of() -> None:
     check_target(sums(), ORDERS, SUMS.model_copy(update={"ttl_attribute": "until"}), findings)
     (warning,) = findings.warnings
     assert "expires rows by 'until': a row that expires takes its sums along" in warning
+
+
+LEDGER = TableFacts(
+    name="view-ledger",
+    region="us-east-1",
+    partition_key="item",
+    key_types={"item": "S"},
+    ttl_attribute="expires",
+)
+
+
+def ledger_problems(**changes: Any) -> list[str]:  # noqa: ANN401 - a table's facts
+    findings = Findings()
+    check_ledger(
+        "processors.view.projection.store", LEDGER.model_copy(update=changes), ("item", "expires"), findings
+    )
+    return findings.problems
+
+
+def test_a_read_model_with_a_ledger_needs_no_ttl_but_none_may_take_its_rows() -> None:
+    ledgered = VIEW.model_copy(update={"ledger": "view-ledger", "ttl_attribute": None})
+    assert findings_of(ledgered) == Findings()
+    expiring = ledgered.model_copy(update={"ttl_attribute": "expiresAt"})
+    (warning,) = findings_of(expiring).warnings
+    assert "which the rows have of their items" in warning
+
+
+@pytest.mark.parametrize("ttl_attribute", ["expires", None])
+def test_a_ledger_that_was_made_before_is_one(ttl_attribute: str | None) -> None:
+    assert ledger_problems(ttl_attribute=ttl_attribute) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"partition_key": "id", "key_types": {"id": "S"}},
+        {"key_types": {"item": "N"}},
+        {"sort_key": "number", "key_types": {"item": "S", "number": "N"}},
+    ],
+)
+def test_a_table_of_another_key_is_no_ledger(changes: dict[str, Any]) -> None:
+    (problem,) = ledger_problems(**changes)
+    assert problem.startswith(
+        "processors.view.projection.store.dynamodb.ledger: table 'view-ledger' is no ledger"
+    )
+
+
+def test_a_ledger_that_expires_by_another_attribute_is_refused() -> None:
+    (problem,) = ledger_problems(ttl_attribute="until")
+    assert "enable TTL on 'expires' instead" in problem
+
+
+@pytest.mark.parametrize("ledger", ["orders", "view", "other", "other-ledger"])
+def test_no_table_is_a_ledger_and_something_else(ledger: str) -> None:
+    other = VIEW.model_copy(update={"name": "other", "ledger": "other-ledger"})
+    findings = Findings()
+    check_ledgers(ORDERS, {"other": other, "view": VIEW.model_copy(update={"ledger": ledger})}, findings)
+    (problem,) = findings.problems
+    assert problem.startswith(f"processors.view: its ledger would be table '{ledger}' in us-east-1")
+
+
+def test_ledgers_of_one_name_in_two_regions_are_two() -> None:
+    tables = {
+        region: VIEW.model_copy(update={"name": region, "region": region, "ledger": "ledger"})
+        for region in ("us-east-1", "us-west-2")
+    }
+    findings = Findings()
+    check_ledgers(ORDERS, tables, findings)
+    assert findings == Findings()
