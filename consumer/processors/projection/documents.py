@@ -160,9 +160,9 @@ def stamp_of(mark: object) -> Stamp:
     try:
         found = msgspec.convert(mark, Mark)
     except msgspec.ValidationError as error:
-        raise ValueError(mark) from error
+        raise ValueError(f"not a mark of ours: {mark!r}") from error
     if found.p not in GRANULARITIES:
-        raise ValueError(mark)
+        raise ValueError(f"not a mark of ours: {mark!r}")
     return Stamp(Version(found.v, GRANULARITIES[found.p]), found.d, found.n)
 
 
