@@ -93,8 +93,9 @@ async def run(
                     _housekeeping(pod, guard, log, chore),
                 ):
                     is_clean = await supervisor.run(launch, partial(_release, guard))
+                goes_on = supervisor.is_to_go_on()
                 await _release(guard)
-                if not supervisor.is_to_go_on():
+                if not goes_on:
                     return 0 if is_clean else 1
 
 

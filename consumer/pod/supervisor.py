@@ -120,7 +120,7 @@ class Supervisor:
             return False
         self._is_renewing = False
         self._stopping.clear()
-        self._state = "restarting"
+        self._state = "starting"
         return True
 
     async def stopped(self) -> None:

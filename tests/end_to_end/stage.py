@@ -68,6 +68,7 @@ class Stage:
         start: str = "trim_horizon",
         retrieval: str = "polling",
         kcl: Mapping[str, str] | None = None,
+        name: str = "tidemark.yaml",
         **settings: object,
     ) -> Path:
         """Write tidemark.yaml (JSON is YAML) with these processors (one projection if none)."""
@@ -80,7 +81,7 @@ class Stage:
             "processors": list(processors) or [self.projection()],
             **settings,
         }
-        file = self.directory / "tidemark.yaml"
+        file = self.directory / name
         file.write_text(json.dumps(document, indent=2), encoding="utf-8")
         return file
 

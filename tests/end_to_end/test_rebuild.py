@@ -8,10 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from consumer.commands.demo.service import service_environment
-from tests.end_to_end.harness import PATIENCE_SECONDS, Service
+from tests.end_to_end.harness import PATIENCE_SECONDS, Service, wait_until
 from tests.end_to_end.shop import Shop
 from tests.end_to_end.stage import KEY, VIEW, Stage
-from tests.end_to_end.truth import assert_read_model_equals_source, read_model, wait_until_checkpointed
+from tests.end_to_end.truth import (
+    assert_read_model_equals_source,
+    read_model,
+    stream_numbers,
+    wait_until_checkpointed,
+)
 
 RATE = 50
 
@@ -21,16 +26,29 @@ def rebuilding(stage: Stage, settings: Path, *options: str) -> Service:
     return Service(stage, settings, worker_id="rebuild", command=command)
 
 
-def cut_over(stage: Stage, settings: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+def begin_to_cut_over(stage: Stage, settings: Path, *options: str) -> "subprocess.Popen[str]":
     arguments = ("cutover", "--config", str(settings), "--processor", VIEW, *options)
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", "consumer.cli", *arguments],
         env=service_environment(stage.sandbox.environment),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
     )
+
+
+def cut_over(stage: Stage, settings: Path, *options: str) -> tuple[int, str]:
+    """The exit code, and all that was said."""
+    with begin_to_cut_over(stage, settings, *options) as process:
+        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        return process.returncode, said
+
+
+def phase(stage: Stage) -> str:
+    row = stage.aws.dynamodb.get_item(
+        TableName=f"{stage.application}-positions", Key={"key": {"S": "control"}}, ConsistentRead=True
+    ).get("Item", {})
+    return str(row[f"processor/{VIEW}"]["M"]["phase"]["S"]) if row else "never"
 
 
 def pointed(stage: Stage) -> str:
@@ -77,9 +95,9 @@ def test_a_model_is_built_anew_and_cut_over_to_during_live_traffic(stage: Stage)
         ):
             rebuild.wait_until_settled(RATE)
 
-            result = cut_over(stage, settings)
+            code, said = cut_over(stage, settings)
 
-            assert result.returncode == 0, result
+            assert code == 0, said
             assert rebuild.wait() == 0
             new = pointed(stage)
             assert new == f"{stage.view}-rebuild"
@@ -89,3 +107,42 @@ def test_a_model_is_built_anew_and_cut_over_to_during_live_traffic(stage: Stage)
         assert wrong == []
         assert_read_model_equals_source(stage, new)
         assert service.stop() == 0
+
+
+def test_a_backfill_of_a_table_that_changes_is_exact_with_settings_that_are_new(stage: Stage) -> None:
+    """Items older than the stream, among them some that change or go while they are scanned."""
+    aws, old = stage.aws.dynamodb, [f"old-{number:03}" for number in range(300)]
+    for item in old:
+        aws.put_item(TableName=stage.table, Item={KEY: {"S": item}, "turn": {"N": "0"}})
+    wait_until(lambda: sum(map(len, stream_numbers(stage).values())) == len(old), "the stream has them")
+    stage.sandbox.trim(stage.stream)
+    shop = Shop(stage)
+    settings = stage.write_settings()
+    with Service(stage, settings) as service:
+        shop.write(10)
+        service.wait_until_settled(10)
+        changed = stage.write_settings(stage.projection(fields={"turn": "new.turn"}), name="changed.yaml")
+        with rebuilding(stage, changed, "--backfill") as rebuild, shop.writing(RATE):
+            for number, item in enumerate(old):
+                if number % 3 == 0:
+                    aws.delete_item(TableName=stage.table, Key={KEY: {"S": item}})
+                elif number % 3 == 1:
+                    aws.put_item(TableName=stage.table, Item={KEY: {"S": item}, "turn": {"N": "1"}})
+            rebuild.wait_until(lambda: "items of" in "".join(rebuild.log()), "the source is scanned")
+
+            with begin_to_cut_over(stage, changed) as killed:
+                rebuild.wait_until(lambda: phase(stage) == "stop", "the live processor is to stop")
+                killed.kill()
+            code, said = cut_over(stage, changed)
+            assert code == 0, said
+            assert rebuild.wait() == 0
+
+        halted = "settings the rebuild was made with"
+        service.wait_until(lambda: halted in service.get("/readyz").text, "its settings are of another model")
+        assert service.stop() == 0
+    with Service(stage, changed) as service:
+        service.wait_until_at_work()
+        wait_until_checkpointed(stage)
+        assert_read_model_equals_source(
+            stage, pointed(stage), expected=lambda item: {name: item[name] for name in (KEY, "turn")}
+        )
