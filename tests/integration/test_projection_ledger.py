@@ -60,7 +60,7 @@ class ReadModel:
 
 
 async def read_model(aws: Aws, stores: Stores, name: str, *keys: str) -> ReadModel:
-    schema: "list[KeySchemaElementTypeDef]" = [{"AttributeName": keys[0], "KeyType": "HASH"}]
+    schema: list[KeySchemaElementTypeDef] = [{"AttributeName": keys[0], "KeyType": "HASH"}]
     schema += [{"AttributeName": key, "KeyType": "RANGE"} for key in keys[1:]]
     aws.dynamodb.create_table(
         TableName=name,
