@@ -2,7 +2,7 @@
 
 import asyncio
 
-from consumer.errors import SettingsError
+from consumer.errors import SettingsError, Unavailable
 from consumer.pod.targets.checks import Findings, check_expiry, check_homes, check_ledgers
 from consumer.pod.targets.dynamodb import look_at_dynamodb
 from consumer.pod.targets.indexes import IndexTarget, index_target, look_at_index
@@ -24,19 +24,30 @@ async def look_at_targets(
         region: the application's.
         source: the source table; None where it can't be used itself.
         findings: where problems and warnings go.
+
+    Raises:
+        Unavailable: stores can't be asked now, all of which are named; unless there is a problem to be told.
     """
-    application = settings.application
-    looks = (
-        _look(processor, application, stores, region, source, findings) for processor in settings.processors
-    )
-    found = dict(zip((each.name for each in settings.processors), await asyncio.gather(*looks), strict=True))
-    targets = {name: target for name, target in found.items() if target is not None}
-    for processor in settings.processors:
+    application, processors = settings.application, settings.processors
+    looks = [_look(processor, application, stores, region, source, findings) for processor in processors]
+    found: dict[str, Target] = {}
+    away: dict[str, Unavailable] = {}
+    for processor, seen in zip(processors, await asyncio.gather(*looks, return_exceptions=True), strict=True):
+        if isinstance(seen, Unavailable):
+            away[processor.name] = seen
+        elif isinstance(seen, BaseException):
+            raise seen
+        elif seen is not None:
+            found[processor.name] = seen
+    if away and not findings.problems:
+        named = (f"processors.{name}: {error}" for name, error in away.items())
+        raise Unavailable("; ".join(named), code=next(iter(away.values())).code)
+    for processor in processors:
         if source is not None:
             check_expiry(processor, source, findings)
-    check_homes(settings.processors, targets, findings)
-    check_ledgers(source, targets, findings)
-    return targets
+    check_homes(processors, found, findings)
+    check_ledgers(source, found, findings)
+    return found
 
 
 async def _look(
