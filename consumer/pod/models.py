@@ -20,11 +20,13 @@ class Models:
         generations: how often, of the processors that were.
         halted: those whose model was made by other settings than these, and what to do.
         known: the fingerprints the application has run with, by processor; None: it never ran.
+        rebuilds: the applications that built what was cut over to: their dead letters are the live one's now.
     """
 
     generations: Mapping[str, int]
     halted: Mapping[str, str]
     known: Mapping[str, str] | None
+    rebuilds: frozenset[str]
 
 
 async def read_models(settings: Settings, dynamodb: Api) -> Models:
@@ -55,6 +57,7 @@ async def read_models(settings: Settings, dynamodb: Api) -> Models:
             and (known or {}).get(processor.name) not in (None, fingerprint(processor))
         },
         known=known,
+        rebuilds=frozenset(controls[name].application for name in generations if generations[name]),
     )
 
 

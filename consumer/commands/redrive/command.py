@@ -4,7 +4,7 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from consumer.commands.redrive.source import LetterSource
 from consumer.commands.redrive.survey import Survey
 from consumer.errors import SettingsError
 from consumer.filters.pattern import Filter, Pattern
-from consumer.pod.preflight import inspect
+from consumer.pod.preflight import Inspection, inspect
 from consumer.pod.start import context_of
 from consumer.processors.base import ProcessorTools
 from consumer.processors.build import build_processor
@@ -57,7 +57,10 @@ async def redrive(options: Options, tell: Callable[[str], None]) -> int:
     place = place_of(options.place or default_place(settings, options.processor), settings)
     stop = asyncio.Event()
     async with open_stores(endpoint_url) as stores:
-        targets = await _targets(settings, stores, region, stop)
+        inspection = await inspect(settings, stores, region)
+        if inspection.models.halted:
+            raise SettingsError("\n".join(inspection.models.halted.values()))
+        targets = _targets(settings, stores, inspection, region, stop)
         source = open_place(place, region)
         total = await source.count()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -65,7 +68,8 @@ async def redrive(options: Options, tell: Callable[[str], None]) -> int:
         with open_screen(
             Console(stderr=True), total if options.limit is None else min(total, options.limit)
         ) as screen:
-            code, lines = await _carry_out(options, settings, region, targets, source, stop, screen)
+            ours = {settings.application, *inspection.models.rebuilds}
+            code, lines = await _carry_out(options, settings, ours, region, targets, source, stop, screen)
     for line in lines:
         tell(line)
     return code
@@ -83,9 +87,10 @@ def _check(options: Options, settings: Settings) -> None:
             )
 
 
-async def _targets(settings: Settings, stores: Stores, region: str, stop: asyncio.Event) -> dict[str, Target]:
+def _targets(
+    settings: Settings, stores: Stores, inspection: Inspection, region: str, stop: asyncio.Event
+) -> dict[str, Target]:
     """The processors, built as a shard process builds them."""
-    inspection = await inspect(settings, stores, region)
     context = context_of(
         settings,
         inspection,
@@ -110,6 +115,7 @@ async def _targets(settings: Settings, stores: Stores, region: str, stop: asynci
 async def _carry_out(
     options: Options,
     settings: Settings,
+    ours: Collection[str],
     region: str,
     targets: Mapping[str, Target],
     source: LetterSource,
@@ -118,7 +124,7 @@ async def _carry_out(
 ) -> tuple[int, Iterator[str]]:
     patience = Patience(stop, random.random, screen.wait)
     claim_checks = ObjectClaimChecks(boto_client("s3", region, attempts=2))
-    reader = Reader(settings.application, claim_checks)
+    reader = Reader(ours, claim_checks)
     order = Order(
         table=settings.source.kinesis.table,
         only=options.processor,

@@ -1,6 +1,7 @@
 """A letter as it was found -> the change it holds, or why it has to stay."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,10 +55,10 @@ class ClaimChecks(Protocol):
 
 
 class Reader:
-    """Reads letters of one application."""
+    """Reads letters of one application, and of the rebuilds that its processors were cut over to."""
 
-    def __init__(self, application: str, claim_checks: ClaimChecks) -> None:
-        self._application = application
+    def __init__(self, applications: Collection[str], claim_checks: ClaimChecks) -> None:
+        self._applications = applications
         self._claim_checks = claim_checks
 
     async def read(self, found: Found) -> Letter | Stays:
@@ -66,7 +67,7 @@ class Reader:
             kept = from_document(found.text)
         except UnreadableLetterError as error:
             return Stays(found, "NotALetter", str(error))
-        if kept.application != self._application:
+        if kept.application not in self._applications:
             message = (
                 f"a letter of application {kept.application!r}; redrive it with that application's settings"
             )

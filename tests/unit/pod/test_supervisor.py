@@ -214,6 +214,30 @@ async def test_stopped_before_it_began_it_starts_nothing(run_directory: Path) ->
     assert play.account() == []
 
 
+async def test_a_renewed_daemon_is_drained_for_another_one_to_be_run(run_directory: Path) -> None:
+    play = Play(run_directory, "as it should")
+    async with play.running() as task:
+        await play.until(lambda: "daemon ready" in play.account())
+        play.supervisor.renew()
+        assert await task
+        assert play.supervisor.is_to_go_on()
+        assert play.supervisor.status.state == "starting"
+        async with play.running():
+            await play.until(lambda: play.account().count("daemon ready") == 2)
+    assert not play.supervisor.is_to_go_on()
+
+
+async def test_a_stop_while_the_daemon_is_renewed_is_the_end(run_directory: Path) -> None:
+    play = Play(run_directory, "as it should")
+    async with play.running() as task:
+        await play.until(lambda: "daemon ready" in play.account())
+        play.supervisor.renew()
+        play.supervisor.stop()
+        await task
+        play.supervisor.renew()
+    assert not play.supervisor.is_to_go_on()
+
+
 def test_restarts_come_at_once_then_ever_later_until_a_daemon_lives_long() -> None:
     delays = RestartDelays()
 

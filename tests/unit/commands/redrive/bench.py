@@ -19,6 +19,8 @@ from consumer.shard.deadletter.letter import ClaimCheck, DeadLetter, Origin, enc
 from tests.support.changes import TABLE, put
 
 APPLICATION = "shop"
+REBUILD = "shop-view-rebuild"
+"""The application of a rebuild that was cut over to."""
 DAY = 86_400.0
 NOW = 1_700_000_000.0
 
@@ -163,7 +165,7 @@ class Bench:
         run = Redrive(
             letters,
             NoClaimChecks(),
-            Reader(APPLICATION, NoClaimChecks()),
+            Reader({APPLICATION, REBUILD}, NoClaimChecks()),
             targets,
             order,
             self.patience(),

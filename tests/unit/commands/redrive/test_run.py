@@ -11,7 +11,7 @@ from consumer.errors import Rejected, SettingsError, Unavailable
 from consumer.filters.pattern import Filter, Pattern
 from consumer.processors.base import APPLIED, SKIPPED, STALE, Outcome, failed
 from consumer.record import ChangeRecord
-from tests.unit.commands.redrive.bench import DAY, NOW, Bench, Events, letter, written
+from tests.unit.commands.redrive.bench import DAY, NOW, REBUILD, Bench, Events, letter, written
 
 
 class DiedError(BaseException):
@@ -277,6 +277,12 @@ async def test_a_letter_for_all_stays_where_only_one_processor_was_asked_for(ben
     tally = await bench.redrive(letters, bench.state("view"), bench.state("other"), only="view")
 
     assert (bench.log, list(tally.reasons)) == (["view applied a"], [("-", "OtherProcessors")])
+
+
+async def test_a_letter_of_the_rebuild_that_was_cut_over_to_is_the_application_s_own(bench: Bench) -> None:
+    tally = await bench.redrive(bench.letters([letter(written("a"), application=REBUILD)]), bench.state())
+
+    assert (bench.log, tally.exit_code) == (["view applied a", "removed 0"], 0)
 
 
 @pytest.mark.parametrize(

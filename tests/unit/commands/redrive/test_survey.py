@@ -29,7 +29,7 @@ def bench() -> Bench:
 async def survey(bench: Bench, letters: Letters, order: Order) -> Findings:
     looked = Survey(
         letters,
-        Reader(APPLICATION, NoClaimChecks()),
+        Reader({APPLICATION}, NoClaimChecks()),
         {"view": Target("view", bench.state(), keeps_state=True)},
         order,
         bench.patience(),
