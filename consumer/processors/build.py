@@ -129,8 +129,10 @@ def _aggregate(
     name: str, settings: Aggregate, context: ShardContext, stores: Stores, tools: ProcessorTools
 ) -> Processor:
     target = context.targets[name]
+    if isinstance(target, SqlFacts):
+        return _sql_sums(settings, target, context, stores, tools)
     if not isinstance(target, TableFacts) or target.ledger is None:
-        raise SettingsError(f"processors.{name}: only DynamoDB is a store of aggregates yet")
+        raise SettingsError(f"processors.{name}: its target has no ledger")
     client = stores.aws.client("dynamodb", target.region)
     seconds = context.tombstone_seconds
     rows = SumRows(client, target, tuple(settings.group_by))
@@ -141,6 +143,20 @@ def _aggregate(
         None if settings.warn_above is None else RowsAbove(rows, settings.warn_above, tools.on_above),
         tombstone_seconds=seconds,
         tools=tools,
+    )
+    return GatedProcessor(AggregateMapping(settings), sink, _source(context, stores), on_tie=tools.on_tie)
+
+
+def _sql_sums(
+    settings: Aggregate, target: SqlFacts, context: ShardContext, stores: Stores, tools: ProcessorTools
+) -> Processor:
+    from consumer.processors.aggregate.postgresql import SqlSumSink  # noqa: PLC0415 - as above
+
+    store = settings.store.postgresql
+    if store is None:
+        raise SettingsError(f"{target.table}: the settings name another store")
+    sink = SqlSumSink(
+        stores.postgresql(store), target, settings, tools, tombstone_seconds=context.tombstone_seconds
     )
     return GatedProcessor(AggregateMapping(settings), sink, _source(context, stores), on_tie=tools.on_tie)
 

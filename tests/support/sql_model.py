@@ -13,7 +13,7 @@ from consumer.attributes import Plain, from_plain
 from consumer.aws.clients import Clients
 from consumer.pod.targets.checks import Findings
 from consumer.pod.targets.postgresql import SqlTarget
-from consumer.processors.base import Processor, ProcessorTools
+from consumer.processors.base import Above, Processor, ProcessorTools
 from consumer.processors.build import build_processor
 from consumer.record import ChangeRecord, EventName, Granularity, Image
 from consumer.settings.context import ShardContext, SqlFacts, TableFacts
@@ -25,7 +25,7 @@ from consumer.stores.opened import Stores
 from consumer.stores.postgresql.connecting import Limits
 from consumer.stores.postgresql.database import Database
 from consumer.stores.postgresql.names import quoted
-from tests.support.changes import TABLE, envelope, in_stream
+from tests.support.changes import BY_TTL, TABLE, envelope, in_stream
 from tests.support.context import APPLICATION, REGION
 from tests.support.in_memory_dynamodb import InMemoryDynamoDB, Table
 
@@ -77,6 +77,7 @@ class SqlModel:
     source: Table = field(default_factory=lambda: Table("id"))
     clock: Callable[[], float] = time.time
     limits: Limits = LIMITS
+    above: list[Above] = field(default_factory=list)
     ties: list[None] = field(default_factory=list)
 
     @property
@@ -127,6 +128,7 @@ class SqlModel:
             uniform=random.random,
             on_tie=lambda: self.ties.append(None),
             is_stopping=is_stopping,
+            on_above=self.above.append,
         )
         yield build_processor(model.processor, model._context(facts), stores, tools)  # noqa: SLF001 - its own kind
         await stores.close()
@@ -188,6 +190,7 @@ def change(
     old: Mapping[str, object] | None = None,
     *,
     granularity: Granularity = Granularity.MICROSECOND,
+    by_ttl: bool = False,
 ) -> ChangeRecord:
     """An item of the source became `new` (None: it is gone), of plain values beside its key `id`."""
     event: EventName = "REMOVE" if new is None else "INSERT" if old is None else "MODIFY"
@@ -198,6 +201,7 @@ def change(
         new=None if new is None else image(item, new),
         old=None if old is None else image(item, old),
         granularity=granularity,
+        user_identity=BY_TTL if by_ttl else None,
     )
     return decode(in_stream(data))
 

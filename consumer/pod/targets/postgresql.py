@@ -148,14 +148,14 @@ class SqlTarget:
             shape = await describe(session, table)
         if shape is None:
             raise _NotUsableError(["it was made and is not there"])
-        what = self.processor.projection or self.processor.aggregate
+        projection = self.processor.projection
         problems = list(
             mismatches(
                 shape,
                 columns,
                 await printed(session, types),
                 table=table,
-                has_elements=what is not None and what.for_each is not None,
+                has_elements=projection is not None and projection.for_each is not None,
             )
         )
         if problems:
@@ -186,7 +186,8 @@ class SqlTarget:
             )
         made = {name: type_ for name, type_ in columns.columns.items() if type_ is not None}
         owner = {RESERVED: OWNER_TYPE} if columns.has_owner else {}
-        return create_table(store.table, {**made, **owner}, columns.key)
+        limits = {name: "numeric" for name in columns.limits if name not in made}
+        return create_table(store.table, {**made, **limits, **owner}, columns.key)
 
     async def _prepare_ledger(self, session: Session, *, has_run: bool) -> None:
         ledger = ledger_of(self.store.table)

@@ -21,6 +21,9 @@ _EXACT = re.compile(r"text|bytea|numeric|smallint|integer|bigint|character varyi
 """Types in which two keys that differ, differ: elsewhere 2024-01-01 may be one with 2024-01-01T00:00."""
 
 
+_NUMBER = re.compile(r"numeric(\(\d+,\d+\))?|smallint|integer|bigint")
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What the table of a processor has to have.
@@ -30,27 +33,35 @@ class Wanted:
         columns: every column that is written, the key's first, and the type it is made with; None: nobody can
             tell but the settings' `types`.
         has_owner: whether each row says which item's it is.
+        sums: columns that are added to.
+        limits: columns of numbers that others write, and sums are held against.
     """
 
     key: tuple[str, ...]
     columns: Mapping[str, str | None]
-    has_owner: bool
+    has_owner: bool = True
+    sums: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
 
 
 def wanted(processor: Processor, source: TableFacts) -> Wanted:
     """What a processor asks of its table."""
     store = processor.store.postgresql
     types = (store.types if store is not None else None) or {}
-    if processor.aggregate is not None:
-        key, others = processor.aggregate.group_by, dict.fromkeys(processor.aggregate.add, "numeric")
-    elif processor.projection is not None:
-        key = processor.projection.key
-        others = dict.fromkeys(processor.projection.fields or (WHOLE,), "jsonb")
-    else:
-        key, others = {}, {}
-    defaults = {**{name: _key_type(text, source) for name, text in key.items()}, **others}
-    columns = {name: types.get(name, default) for name, default in defaults.items()}
-    return Wanted(tuple(key), columns, processor.projection is not None)
+
+    def typed(key: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str | None]:
+        defaults = {**{name: _key_type(text, source) for name, text in key.items()}, **others}
+        return {name: types.get(name, default) for name, default in defaults.items()}
+
+    aggregate, projection = processor.aggregate, processor.projection
+    if aggregate is not None:
+        sums, key = tuple(aggregate.add), aggregate.group_by
+        limits = tuple(dict.fromkeys((aggregate.warn_above or {}).values()))
+        columns = typed(key, dict.fromkeys(sums, "numeric"))
+        return Wanted(tuple(key), columns, has_owner=False, sums=sums, limits=limits)
+    key = projection.key if projection is not None else {}
+    fields = (projection.fields if projection is not None else None) or (WHOLE,)
+    return Wanted(tuple(key), typed(key, dict.fromkeys(fields, "jsonb")))
 
 
 def _key_type(text: str, source: TableFacts) -> str | None:
@@ -140,6 +151,18 @@ def _columns(shape: TableShape, columns: Wanted, declared: Mapping[str, str], al
             yield (
                 f"column {its_name} is of type {column.type}, not {types[name]}; mend it: {alter}"
                 f" ALTER COLUMN {its_name} TYPE {types[name]}; or correct `types`"
+            )
+    for name in (*columns.sums, *columns.limits):
+        found = shape.columns.get(name)
+        if found is None and name not in written:
+            yield (
+                f"it has no column {quoted(name)}, which `warn_above` names; mend it:"
+                f" {alter} ADD COLUMN {quoted(name)} numeric;"
+            )
+        elif found is not None and not _NUMBER.fullmatch(found.type):
+            yield (
+                f"column {quoted(name)} is of type {found.type}, in which numbers are not exact; mend it:"
+                f" {alter} ALTER COLUMN {quoted(name)} TYPE numeric USING {quoted(name)}::numeric;"
             )
     for name, column in shape.columns.items():
         if column.must_be_given and name not in written:

@@ -20,9 +20,10 @@ from consumer.errors import Rejected
 from consumer.processors.base import HELD, Outcome, ProcessorTools, failed
 from consumer.processors.gated import Write, Written
 from consumer.processors.ledger.postgresql import SqlLedger, sql_key
+from consumer.processors.ledger.sql_values import ColumnValues, recordset
 from consumer.processors.projection.mapping import WHOLE, Desired
 from consumer.processors.projection.sql_plan import Plan, Planner, Refusals, Wish
-from consumer.processors.projection.sql_rows import RowStatements, RowWriter, recordset
+from consumer.processors.projection.sql_rows import RowStatements, RowWriter
 from consumer.processors.projection.waits import KeyWaits
 from consumer.settings.context import SqlFacts
 from consumer.settings.model import Projection
@@ -72,7 +73,7 @@ class SqlSink:
             target.table, target.fingerprint, tombstone_seconds=tombstone_seconds, clock=tools.clock
         )
         key, fields = tuple(settings.key), (WHOLE,) if settings.fields is None else tuple(settings.fields)
-        self._writer = RowWriter(key, target.columns)
+        self._writer = RowWriter(ColumnValues(key, target.columns))
         self._planner = Planner(self._writer, may_share=may_share)
         self._statements = RowStatements(target.table, key, fields, adopt=settings.adopt)
 
@@ -107,7 +108,7 @@ class SqlSink:
         return [self._answer(wish, answer) for wish, answer in zip(wishes, plan.answers, strict=True)]
 
     def _wish(self, write: Write[Desired]) -> Wish:
-        rows = {row.text: self._writer.content(row) for row in write.desired.rows}
+        rows = {(text := row.text): self._writer.content(row, text) for row in write.desired.rows}
         return Wish(sql_key(write.item), write, rows)
 
     def _answer(self, wish: Wish, answer: Written | None) -> Written:

@@ -1,92 +1,36 @@
-"""Rows as the JSON that PostgreSQL makes them of, and the statements that write them. Pure.
+"""A projection's rows as PostgreSQL gets them, and the statements that write them. Pure."""
 
-A batch's rows are one parameter, whatever their columns' types: json_populate_recordset gives each JSON text,
-number, list or object to the input function of the column's own type. Numbers stay text until then, so that
-all their digits arrive (PostgreSQL documentation, "JSON Functions and Operators").
-"""
-
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import cast
 
 import msgspec
 
 from consumer.attributes import RESERVED, Plain
-from consumer.processors.keys import plain_key_values
+from consumer.processors.ledger.sql_values import ColumnValues
 from consumer.processors.projection.mapping import Row
 from consumer.stores.postgresql.names import quoted, quoted_table
 
 
 class RowWriter:
-    """Makes rows' JSON, for columns of known types."""
+    """Makes rows' JSON."""
 
-    def __init__(self, key: Sequence[str], types: Mapping[str, str]) -> None:
-        """Take the key's columns, in the order of the settings, and every column's type."""
-        self._key = tuple(key)
-        self._forms = {name: form for name, type_ in types.items() if (form := _form_of(type_)) is not None}
-        self._encode = msgspec.json.Encoder(decimal_format="number").encode
+    def __init__(self, columns: ColumnValues) -> None:
+        self._columns = columns
 
-    def content(self, row: Row) -> tuple[bytes, str]:
-        """The row but for its owner, and its digest: equal for equal rows."""
-        values = {**self._key_values(row.text), **cast("Mapping[str, Plain]", row.fields)}
-        content = self._encode(self._formed(values))
+    def content(self, row: Row, text: str) -> tuple[bytes, str]:
+        """The row but for its owner, and its digest: equal for equal rows. `text` is its key's."""
+        fields = cast("Mapping[str, Plain]", row.fields)
+        content = self._columns.encode({**self._columns.key(text), **fields})
         return content, blake2b(content, digest_size=16).hexdigest()
 
     def key(self, text: str) -> bytes:
         """The key of a row, by the text that a ledger holds it under."""
-        return self._encode(self._formed(self._key_values(text)))
-
-    def _key_values(self, text: str) -> dict[str, Plain]:
-        """Numbers as they are mostly written, in a column of texts too: 100 and not 1E+2."""
-        values = (
-            (Decimal(f"{value:f}") if isinstance(value, Decimal) else value)
-            for value in plain_key_values(text)
-        )
-        return dict(zip(self._key, values, strict=True))
+        return self._columns.encode(self._columns.key(text))
 
     def owned(self, content: bytes, owner: str) -> bytes:
         """A row's or key's JSON with its owner."""
-        return b'%b,"%b":%b}' % (content[:-1], RESERVED.encode(), self._encode(owner))
-
-    def _formed(self, values: Mapping[str, Plain]) -> Mapping[str, object]:
-        if not self._forms:
-            return values
-        return {
-            name: self._forms[name](value) if name in self._forms and value is not None else value
-            for name, value in values.items()
-        }
-
-
-def recordset(rows: Iterable[bytes]) -> str:
-    """The parameter of many rows."""
-    return f"[{b','.join(rows).decode()}]"
-
-
-def _form_of(type_: str) -> Callable[[Plain], object] | None:
-    element = type_.removesuffix("[]")
-    form = _FORMS.get(element)
-    if form is None or element == type_:
-        return form
-    return lambda value: [form(part) for part in value] if isinstance(value, list) else value
-
-
-def _binary(value: Plain) -> object:
-    return f"\\x{value.hex()}" if isinstance(value, bytes) else value
-
-
-def _whole(value: Plain) -> object:
-    """1E+2 and 5.0 are whole numbers, which PostgreSQL's integers don't take in this spelling."""
-    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value
-
-
-_FORMS: Mapping[str, Callable[[Plain], object]] = {
-    "bytea": _binary,
-    "smallint": _whole,
-    "integer": _whole,
-    "bigint": _whole,
-}
-"""What is written otherwise than JSON writes it, by the column's type."""
+        return b'%b,"%b":%b}' % (content[:-1], RESERVED.encode(), msgspec.json.encode(owner))
 
 
 class RowStatements:
