@@ -23,7 +23,7 @@ class Clients:
     ) -> None:
         self._endpoint_url = endpoint_url
         self._session = session
-        self._credentials = credentials
+        self.credentials = credentials
         self._policy = policy
         self._trust: ssl.SSLContext | None = None
         self._made: dict[tuple[str, str], AwsClient] = {}
@@ -37,7 +37,7 @@ class Clients:
                 service=service_named(service),
                 address=Address(region, url, self._trusted() if url.startswith("https:") else None),
                 session=self._session,
-                credentials=self._credentials,
+                credentials=self.credentials,
                 policy=self._policy,
             )
         return self._made[key]

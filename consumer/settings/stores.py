@@ -1,7 +1,7 @@
 """Where a processor's target is: one of the stores, and how it is reached."""
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -77,11 +77,14 @@ class OpenSearchIndex(Model):
     """An OpenSearch index, by the alias through which it is read.
 
     `url`: the cluster's address; `url_env`: the environment variable that holds one, with user and password.
+    `sigv4`: requests are signed for Amazon OpenSearch Service, in a region that the address says or `region`.
     `mappings`, `settings`: what the index is made with, as in OpenSearch's own index template.
     """
 
     url: str | None = None
     url_env: EnvironmentVariable | None = None
+    sigv4: Literal["es"] | None = None
+    region: str | None = None
     index: IndexName
     mappings: dict[str, object] | None = None
     settings: dict[str, object] | None = None
@@ -90,6 +93,10 @@ class OpenSearchIndex(Model):
     def _is_one_way(self) -> Self:
         if (self.url is None) == (self.url_env is None):
             raise ValueError("give exactly one of `url` and `url_env`")
+        if self.url is not None and "@" in self.url:
+            raise ValueError("`url` has no password in it: put it into a variable and name that by `url_env`")
+        if self.region is not None and self.sigv4 is None:
+            raise ValueError("`region` is what requests are signed for; set `sigv4: es` too, or take it out")
         return self
 
 
@@ -138,6 +145,6 @@ def address_of(store: PostgreSQLTable | OpenSearchIndex, environment: Mapping[st
 
 WAYS_TO_A_STORE: dict[str, set[str]] = {
     "postgresql": {"url", "url_env", "create", "connections"},
-    "opensearch": {"url", "url_env", "settings"},
+    "opensearch": {"url", "url_env", "sigv4", "region", "settings"},
 }
 """What of a store says how it is reached or made, and not what it holds."""

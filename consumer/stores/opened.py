@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from consumer.aws.clients import Clients, open_clients
 from consumer.settings.stores import OpenSearchIndex, PostgreSQLTable, address_of
-from consumer.stores.opensearch.address import read_address
+from consumer.stores.opensearch.address import Address, read_address, region_of
 
 if TYPE_CHECKING:
+    from consumer.aws.rest import RestSigner
     from consumer.stores.opensearch.client import OpenSearch
     from consumer.stores.postgresql.database import Database
 
@@ -22,7 +23,7 @@ class Stores:
         self.aws = aws
         self._environment = environment
         self._databases: dict[str, Database] = {}
-        self._clusters: dict[str, OpenSearch] = {}
+        self._clusters: dict[tuple[Address, str | None], OpenSearch] = {}
 
     def postgresql(self, store: PostgreSQLTable) -> "Database":
         """The database of a target; targets of one address share its connections.
@@ -44,14 +45,21 @@ class Stores:
         """The cluster of a target.
 
         Raises:
-            SettingsError: its address is none, or the variable that names it is not set.
+            SettingsError: its address is none, the variable that names it isn't set, or no region is known.
         """
         from consumer.stores.opensearch.client import OpenSearch  # noqa: PLC0415 - 12 MB, where they are needed
 
-        url = address_of(store, self._environment)
-        if url not in self._clusters:
-            self._clusters[url] = OpenSearch(read_address(url))
-        return self._clusters[url]
+        address = read_address(address_of(store, self._environment))
+        region = None if store.sigv4 is None else region_of(address, store.region)
+        if (address, region) not in self._clusters:
+            signer = None if region is None else self._signer(region)
+            self._clusters[address, region] = OpenSearch(address, signer)
+        return self._clusters[address, region]
+
+    def _signer(self, region: str) -> "RestSigner":
+        from consumer.aws.rest import RestSigner  # noqa: PLC0415 - botocore, another 10 MB
+
+        return RestSigner("es", region, self.aws.credentials)
 
     async def close(self) -> None:
         """Close what was opened."""

@@ -1,5 +1,6 @@
 """Where an OpenSearch cluster is, read off its URL."""
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
@@ -7,6 +8,10 @@ from consumer.errors import SettingsError
 
 _PORTS = {"http": 80, "https": 443}
 _SERVERLESS = ".aoss.amazonaws.com"
+_AWS_HOST = re.compile(
+    r"\.(?P<region>[a-z0-9-]+)\.es\.amazonaws\.com(\.cn)?$|\.aos\.(?P<of_dual_stack>[a-z0-9-]+)\.on\.aws$"
+)
+"""Domain endpoints (Amazon OpenSearch Service Developer Guide, "Creating and managing domains")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,19 @@ class Address:
         """The URL without user and password."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.is_secure else 'http'}://{host}:{self.port}{self.prefix}"
+
+
+def region_of(address: Address, given: str | None) -> str:
+    """The region that requests are signed for: the one given, or that of a domain's own host name.
+
+    Raises:
+        SettingsError: neither says it.
+    """
+    found = _AWS_HOST.search(address.host)
+    region = given or (found and (found["region"] or found["of_dual_stack"]))
+    if not region:
+        raise SettingsError(f"region: {address.host!r} names none, and requests are signed for one; set it")
+    return region
 
 
 def read_address(url: str) -> Address:

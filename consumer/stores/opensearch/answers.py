@@ -7,7 +7,7 @@ import msgspec
 
 from consumer.errors import Rejected, Unavailable
 
-_REJECTED = frozenset(
+REJECTED = frozenset(
     {
         "illegal_argument_exception",
         "mapper_parsing_exception",
@@ -75,7 +75,7 @@ def failure_of(status: int, body: object) -> Failure:
 
 def verdict(status: int, failure: Failure) -> Rejected | Unavailable:
     """What became of one document; `status` is its own."""
-    if status == HTTPStatus.BAD_REQUEST and failure.type in _REJECTED:
+    if status == HTTPStatus.BAD_REQUEST and failure.type in REJECTED:
         return Rejected(failure.sentence, code=failure.type, by_store=True)
     return unavailable(status, failure)
 

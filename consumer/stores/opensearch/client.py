@@ -1,6 +1,7 @@
 """One cluster, by opensearch-py's connection over aiohttp: no retries of its own, every answer as it came."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import urlencode
 
@@ -19,12 +20,22 @@ CONNECTIONS = 32
 
 TIMEOUT_SECONDS = 30.0
 
+_NOT_ALLOWED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
-class Sign(Protocol):
-    """Gives the headers that say who asks."""
 
-    async def __call__(self, method: str, url: str, body: bytes, content_type: str) -> Mapping[str, str]:
-        """For the URL as it is sent; may take a while where keys have to be renewed."""
+class Signer(Protocol):
+    """Says in each request's headers who asks."""
+
+    async def headers(self, method: str, url: str, body: bytes, content_type: str) -> Mapping[str, str]:
+        """For the URL as it is sent.
+
+        Raises:
+            Unavailable: there are no keys to be had now.
+        """
+        ...
+
+    def refused(self) -> None:
+        """The service would not take the last signature."""
         ...
 
 
@@ -43,15 +54,15 @@ class _AsItCame(Serializer):
 class OpenSearch:
     """One cluster; meets Cluster."""
 
-    def __init__(self, address: Address, sign: Sign | None = None) -> None:
+    def __init__(self, address: Address, signer: Signer | None = None) -> None:
         """Connect at the first request, in the event loop that makes it.
 
         Args:
             address: the cluster's.
-            sign: for Amazon OpenSearch Service, where IAM says who may do what.
+            signer: for Amazon OpenSearch Service, where IAM says who may do what.
         """
         self.address = address
-        self._sign = sign
+        self._signer = signer
         self._client = AsyncOpenSearch(
             hosts=[{"host": address.host, "port": address.port}],
             use_ssl=address.is_secure,
@@ -75,9 +86,9 @@ class OpenSearch:
         """Carry out one request; see Cluster."""
         headers = {"content-type": content_type}
         params = dict(query or {})
-        if self._sign is not None:
+        if self._signer is not None:
             url = f"{self.address.shown}{path}" + (f"?{urlencode(params)}" if params else "")
-            headers.update(await self._sign(method, url, body, content_type))
+            headers.update(await self._signer.headers(method, url, body, content_type))
         try:
             text = await self._client.transport.perform_request(
                 method, path, params, body or None, headers=headers
@@ -87,6 +98,8 @@ class OpenSearch:
             message = f"opensearch at {self.address.shown} does not answer: {why}"
             raise Unavailable(message, code=type(error.info).__name__) from error
         except TransportError as error:
+            if self._signer is not None and error.status_code in _NOT_ALLOWED:
+                self._signer.refused()
             return Answer(int(error.status_code), error.info or error.error)
         except OpenSearchException as error:
             message = f"what answers at {self.address.shown} is not OpenSearch: {error}"

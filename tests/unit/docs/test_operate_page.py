@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from consumer.aws.services import service_named
 from consumer.metrics import Metrics, PodMetrics
 from consumer.status import ShardState
+from consumer.stores.opensearch.answers import REJECTED as OF_OPENSEARCH
 from tests.support.pages import ROOT, code, rows
 
 PAGE = ROOT / "docs" / "operate.md"
@@ -51,7 +52,7 @@ def test_every_state_of_a_shard_is_told() -> None:
 def test_every_reason_for_a_dead_letter_is_told() -> None:
     told = {name for row in rows(PAGE, "Dead letters") for name in code(row[0])}
 
-    assert told == set(REJECTED.findall(SOURCES)) | service_named("dynamodb").rejected
+    assert told == set(REJECTED.findall(SOURCES)) | service_named("dynamodb").rejected | OF_OPENSEARCH
 
 
 def test_every_log_event_that_is_told_is_one_that_is_logged() -> None:
