@@ -56,8 +56,6 @@ def difference(new: Sums, held: Sums) -> Sums:
 
 def is_in_range(number: Decimal) -> bool:
     """Whether a store can hold it: the same in each of them."""
-    if not number:
-        return True
     least = number.normalize(_EXACT)
     return (
         len(least.as_tuple().digits) <= MOST_DIGITS

@@ -1,5 +1,6 @@
 """The aggregate from change to sums, on an in-memory DynamoDB."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,13 +14,16 @@ from consumer.record import ChangeRecord, Image
 from tests.support.in_memory_dynamodb import Answer
 from tests.unit.processors.sums_bench import (
     LEDGER,
+    LINES,
     MS,
     NOW,
+    SUMS,
     TOMBSTONE_SECONDS,
     Away,
     SumsBench,
     change,
     item,
+    order,
 )
 
 
@@ -92,24 +96,27 @@ async def test_sums_of_38_digits_are_exact() -> None:
 
 async def test_a_sum_that_would_need_more_digits_is_rejected_by_group_and_name_and_nobody_else_is() -> None:
     bench = SumsBench()
+    nines = "9" * 38
+    bench.sums.put({"g": {"S": "x"}, "total": {"N": nines}})
     outcomes = await bench.processor().process(
         [
-            change(item("a", "x", "9" * 38), 5),
-            change(item("b", "x", "0.5"), 5),
-            change(item("c", "y", "2"), 5),
-            change(item("d", "x", "-9"), 5),
+            change(item(name, group, n), 5)
+            for name, group, n in (("a", "x", "-9"), ("b", "x", "0.5"), ("c", "y", "2"), ("d", "a", "3"))
         ]
     )
     error = outcomes[1].error
     assert isinstance(error, Rejected)
     assert (error.code, error.by_store) == ("SumOutOfRange", False)
-    assert 'the sum total of group [["S","x"]] would be ' + "9" * 38 + ".5" in str(error)
-    assert [outcomes[0], outcomes[2], outcomes[3]] == [APPLIED] * 3
+    assert f"""the sum total of group [["S","x"]] would be {nines[1:]}0.5""" in str(error)
+    assert [outcomes[0], *outcomes[2:]] == [APPLIED] * 3
     assert bench.counted() == {
-        "x": {"count": "2", "total": "9" * 37 + "0"},
+        "x": {"count": "1", "total": f"{nines[1:]}0"},
         "y": {"count": "1", "total": "2"},
+        "a": {"count": "1", "total": "3"},
     }
     assert bench.entry("b") is None
+    # All at once; the other groups' items together; then each of this group's by itself.
+    assert bench.dynamodb.calls.count("TransactWriteItems") == 1 + 1 + 2
 
 
 async def test_an_attribute_that_is_no_number_is_the_stores_fault() -> None:
@@ -124,6 +131,45 @@ async def test_an_attribute_that_is_no_number_is_the_stores_fault() -> None:
     assert """the attribute 'total' of row [["S","x"]] in table 'sums' is of type S""" in str(error)
     assert outcomes[1] == APPLIED
     assert bench.sums.row(g="x") == {"g": {"S": "x"}, "total": {"S": "much"}}
+
+
+async def test_an_item_that_fails_at_one_of_its_groups_is_rejected_by_that_groups_name() -> None:
+    bench = SumsBench(**LINES)
+    bench.sums.put({"p": {"S": "p2"}, "reserved": {"N": "9" * 38}})
+    (outcome,) = await bench.processor().process([change(order("a", ("p1", "1"), ("p2", "0.1")), 5)])
+    assert isinstance(outcome.error, Rejected)
+    assert 'the sum reserved of group [["S","p2"]]' in str(outcome.error)
+    assert bench.counted() == {"p2": {"reserved": "9" * 38}}
+
+
+async def test_a_fault_that_cannot_be_looked_at_is_told_in_the_stores_words() -> None:
+    bench = SumsBench()
+    bench.sums.put({"g": {"S": "x"}, "total": {"N": "9" * 38}})
+
+    class OnlyTheLedger:
+        async def call(
+            self, operation: str, request: Mapping[str, Any] | bytes, *, expect: tuple[str, ...] = ()
+        ) -> Answer:
+            if operation == "BatchGetItem" and isinstance(request, dict) and SUMS in request["RequestItems"]:
+                raise Unavailable("throttled", code="ThrottlingException")
+            return await bench.dynamodb.call(operation, request, expect=expect)
+
+    (outcome,) = await bench.processor(client=OnlyTheLedger()).process([change(item("a", "x", "0.1"), 5)])
+    assert isinstance(outcome.error, Rejected)
+    assert "Number overflow" in str(outcome.error)
+
+
+async def test_an_item_whose_own_entry_is_too_large_is_rejected_and_no_row_is_looked_at() -> None:
+    bench = SumsBench(**{**LINES, "add": {"n" * 3_000: "item.q", "m" * 3_000: "item.q"}})
+    large = order("large", *((f"p{number}", "1") for number in range(90)))
+    outcomes = await bench.processor().process(
+        [change(order("a", ("p1", "1")), 5), change(large, 5), change(order("b", ("p1", "1")), 5)]
+    )
+    error = outcomes[1].error
+    assert isinstance(error, Rejected)
+    assert (outcomes[0], outcomes[2], error.by_store) == (APPLIED, APPLIED, False)
+    assert "Item size" in str(error)
+    assert bench.dynamodb.calls == ["BatchGetItem", *["TransactWriteItems"] * 3]
 
 
 async def test_a_number_that_replaces_one_far_from_it_is_counted_exactly() -> None:
@@ -163,6 +209,21 @@ async def test_nothing_is_begun_once_the_process_is_about_to_end() -> None:
     processor = bench.processor(is_stopping=lambda: True)
     assert await processor.process([change(item("a", "x", "1"), 5)]) == [HELD]
     assert bench.counted() == {}
+
+
+async def test_who_waits_for_a_group_while_the_process_comes_to_its_end_begins_nothing() -> None:
+    is_over = False
+
+    async def pause(operation: str) -> None:
+        nonlocal is_over
+        await asyncio.sleep(0)
+        is_over = is_over or operation == "TransactWriteItems"
+
+    bench = SumsBench(pause)
+    processor = bench.processor(is_stopping=lambda: is_over)
+    lanes = [[change(item(name, "x", "1"), 5)] for name in "ab"]
+    assert await asyncio.gather(*map(processor.process, lanes)) == [[APPLIED], [HELD]]
+    assert bench.counted() == {"x": {"count": "1", "total": "1"}}
 
 
 class Intruder:

@@ -248,6 +248,11 @@ def test_an_item_that_the_source_has_counts_by_what_the_source_says() -> None:
     assert (counted.digest, texts(counted)[DAY]["revenue"]) == (digest(order(total="7")), "7")
 
 
+def test_an_item_that_the_source_has_outside_counts_nothing() -> None:
+    counted = mapping(when="new.tier == 'gold'").holding(change("MODIFY", new=GOLD), TIN)
+    assert counted == Counted(NO_IMAGE_DIGEST, {})
+
+
 def test_an_item_that_the_source_lacks_counts_nothing() -> None:
     counted = mapping(on_expiry="remove").holding(change("MODIFY", new=order()), None)
     assert counted == Counted(NO_IMAGE_DIGEST, {})

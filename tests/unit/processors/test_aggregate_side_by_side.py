@@ -43,7 +43,8 @@ async def test_locks_are_taken_in_one_order_and_forgotten_when_nobody_uses_them(
             done.append(name)
 
     async with asyncio.timeout(5):
-        await asyncio.gather(hold("one", "a", "b"), hold("two", "b", "a"), hold("three", "b"))
+        # Whoever took its groups as they come would hold its first and wait for the other's.
+        await asyncio.gather(hold("one", "m"), hold("two", "a", "m", "z"), hold("three", "z", "m", "a"))
     waiting = asyncio.create_task(hold("late", "a"))
     async with locks.holding(["a"]):
         await asyncio.sleep(0)

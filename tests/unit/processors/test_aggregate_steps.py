@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from consumer.errors import Rejected
 from consumer.processors.base import APPLIED, STALE
 from consumer.record import Image
 from tests.support.in_memory_dynamodb import Answer, InMemoryDynamoDB
@@ -87,3 +88,24 @@ async def test_another_writer_between_two_steps_is_seen_and_nothing_is_counted_t
 
     assert await bench.processor(client=Between()).process([change(whole, 5)]) == [STALE]
     assert bench.counted() == {"p000": {"reserved": "1"}, "p119": {"reserved": "5"}}
+
+
+async def test_an_order_whose_first_step_is_rejected_takes_no_further_step() -> None:
+    bench = SumsBench(**LINES)
+    bench.sums.put({"p": {"S": "p003"}, "reserved": {"N": "9" * 38}})
+    (outcome,) = await bench.processor().process([change(order("a", *PRODUCTS, ("p003", "0.5")), 5)])
+    assert isinstance(outcome.error, Rejected)
+    assert outcome.error.code == "SumOutOfRange"
+    assert bench.counted() == {"p003": {"reserved": "9" * 38}}
+
+
+async def test_an_order_whose_later_step_is_rejected_stays_counted_as_its_entry_says() -> None:
+    bench = SumsBench(**LINES)
+    theirs = {"p119": {"reserved": "9" * 38}}
+    bench.sums.put({"p": {"S": "p119"}, "reserved": {"N": "9" * 38}})
+    large = order("a", *PRODUCTS[:119], ("p119", "0.5"))
+    (outcome,) = await bench.processor().process([change(large, 5)])
+    assert isinstance(outcome.error, Rejected)
+    assert len(bench.counted()) == 100
+    assert await bench.processor().process([change(None, 6, old=large)]) == [APPLIED]
+    assert bench.counted() == theirs

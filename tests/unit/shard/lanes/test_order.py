@@ -138,3 +138,12 @@ async def test_an_answer_for_another_number_of_records_ends_the_process_instead_
         RuntimeError, match=f"view answered for {len(outcomes)} of 2 records", depth=3
     )
     assert bench.settled == {}
+
+
+async def test_a_change_that_stands_alone_is_taken_as_one_with_none_that_wait_beside_it() -> None:
+    async def process(records: Sequence[ChangeRecord]) -> list[Outcome]:
+        return [APPLIED] * len(records)
+
+    bench = Bench(process, coalesces=True, stands_alone=lambda change: change.micros == 3)
+    await bench.deliver([put("a", micros) for micros in (1, 2, 3, 4, 5)])
+    assert bench.batches == ["a2", "a3", "a5"]
