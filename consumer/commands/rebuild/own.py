@@ -1,10 +1,35 @@
 """Whether a target is empty or this rebuild's own: whatever else stands there would stay."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from checkpoint.rebuilds import Rebuilds
+from consumer.attributes import RESERVED
 from consumer.commands.rebuild.plan import RebuildPlan
 from consumer.errors import SettingsError
+
+
+def see_that_nobody_shares(plan: RebuildPlan, live: str, names: Iterable[str]) -> None:
+    """A table's sums can stand beside what others keep in its rows, which a new table would lack.
+
+    Args:
+        plan: the rebuild.
+        live: the live table.
+        names: of what stands in its rows.
+
+    Raises:
+        SettingsError: something there is not the processor's.
+    """
+    aggregate = plan.processor.aggregate
+    if aggregate is None:
+        return
+    foreign = sorted(set(names) - aggregate.group_by.keys() - aggregate.add.keys() - {RESERVED})
+    if foreign:
+        held = ", ".join(f"`{name}`" for name in foreign)
+        raise SettingsError(
+            f"processors.{plan.name}: rows of {live!r} hold {held}, which this aggregate does not keep, and"
+            f" readers would miss in a new table. Where they need not be there, create {plan.into!r} yourself,"
+            " and start again"
+        )
 
 
 async def see_that_it_is_own(

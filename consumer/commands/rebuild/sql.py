@@ -3,7 +3,7 @@
 from typing import cast
 
 from checkpoint.rebuilds import Rebuilds
-from consumer.commands.rebuild.own import see_that_it_is_own
+from consumer.commands.rebuild.own import see_that_it_is_own, see_that_nobody_shares
 from consumer.commands.rebuild.plan import RebuildPlan
 from consumer.errors import SettingsError
 from consumer.pod.targets.postgresql import SqlTarget
@@ -30,7 +30,12 @@ async def make_sql_table(
     async def make_like(session: Session) -> None:
         if await describe(session, plan.into) is not None:
             return
-        if await describe(session, live.table) is None:
+        shape = await describe(session, live.table)
+        if shape is not None:
+            see_that_nobody_shares(plan, live.table, shape.columns)
+        if live.create:
+            return
+        if shape is None:
             raise SettingsError(
                 f"table {live.table!r} of processor {plan.name} is not there, so that none can be made like"
                 f" it; create {plan.into!r} yourself, or set `create: true`, and start again"
@@ -46,8 +51,7 @@ async def make_sql_table(
         )
         return cast("str", oid[0][0]), not rows
 
-    if not live.create:
-        await database.transaction(make_like)
+    await database.transaction(make_like)
     await target.make(database, has_run=False)
     identity, is_empty = await database.transaction(look)
 

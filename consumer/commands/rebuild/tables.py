@@ -10,11 +10,12 @@ from typing import Any
 from checkpoint.api import Api
 from checkpoint.rebuilds import Rebuilds
 from checkpoint.tables import Pause
-from consumer.commands.rebuild.own import see_that_it_is_own
+from consumer.commands.rebuild.own import see_that_it_is_own, see_that_nobody_shares
 from consumer.commands.rebuild.plan import RebuildPlan
 from consumer.errors import SettingsError, Unavailable
 
 _NOT_THERE = ("ResourceNotFoundException",)
+_ROWS_LOOKED_AT = 1_000
 _LOOKS = 600
 _BETWEEN_LOOKS_SECONDS = 0.5
 _INDEXES = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
@@ -46,6 +47,7 @@ async def make_table(
                 f"table {live!r} of processor {plan.name} is not there, so that none can be made like it;"
                 f" create {plan.into!r} yourself, with the keys that the settings name, and start again"
             )
+        see_that_nobody_shares(plan, live, await _names_in(dynamodb, live))
         await dynamodb.call("CreateTable", _like(like, plan.into), expect=("ResourceInUseException",))
         table = await _until_active(dynamodb, plan.into, pause)
         await _enable_ttl(dynamodb, live, plan.into)
@@ -91,6 +93,12 @@ async def _enable_ttl(dynamodb: Api, live: str, name: str) -> None:
         specification = {"Enabled": True, "AttributeName": ttl["AttributeName"]}
         request = {"TableName": name, "TimeToLiveSpecification": specification}
         await dynamodb.call("UpdateTimeToLive", request)
+
+
+async def _names_in(dynamodb: Api, name: str) -> set[str]:
+    """The attributes of the first rows."""
+    rows = (await dynamodb.call("Scan", {"TableName": name, "Limit": _ROWS_LOOKED_AT})).body["Items"]
+    return {attribute for row in rows for attribute in row}
 
 
 async def _is_empty(dynamodb: Api, name: str) -> bool:

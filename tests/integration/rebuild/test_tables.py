@@ -5,7 +5,7 @@ import pytest
 from checkpoint.api import Api
 from checkpoint.positions import Positions
 from checkpoint.rebuilds import Rebuilds
-from consumer.commands.rebuild.plan import RebuildPlan
+from consumer.commands.rebuild.plan import RebuildPlan, plan_rebuild
 from consumer.commands.rebuild.tables import make_table
 from consumer.errors import SettingsError
 from tests.integration.pod.conftest import Shop
@@ -45,6 +45,23 @@ async def test_the_new_table_has_the_live_one_s_keys_indexes_and_ttl(
     assert [index["IndexName"] for index in new["GlobalSecondaryIndexes"]] == ["by-time"]
     ttl = shop.aws.dynamodb.describe_time_to_live(TableName=plan.into)["TimeToLiveDescription"]
     assert ttl["AttributeName"] == "expires_at"
+
+
+async def test_sums_that_stand_beside_what_others_keep_are_not_taken_away_from_it(
+    dynamodb: Api, shop: Shop, rebuilds: Rebuilds
+) -> None:
+    store = {"dynamodb": {"table": shop.view}}
+    sums = {"store": store, "group_by": {"id": "new.sku"}, "add": {"reserved": "new.quantity"}}
+    plan = plan_rebuild(shop.settings(processors=[{"name": "view", "aggregate": sums}]), "view", None, 0)
+    shop.make_table(shop.view)
+    row = {"id": {"S": "a"}, "reserved": {"N": "1"}}
+    shop.aws.dynamodb.put_item(TableName=shop.view, Item={**row, "on_hand": {"N": "5"}})
+
+    with pytest.raises(SettingsError, match="`on_hand`, which this aggregate does not keep"):
+        await make_table(dynamodb, plan, shop.view, rebuilds)
+
+    shop.aws.dynamodb.put_item(TableName=shop.view, Item=row)
+    await make_table(dynamodb, plan, shop.view, rebuilds)
 
 
 async def test_a_rebuild_goes_on_in_its_own_table(
