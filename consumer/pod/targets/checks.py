@@ -88,13 +88,14 @@ def _check_ttl(
 def check_homes(processors: Iterable[Processor], targets: Mapping[str, Target], findings: Findings) -> None:
     """A row holds what one processor says of an item, and the gate lets each change in once.
 
-    Sums of several aggregates may stand side by side in one table: each owns its own.
+    Sums of several aggregates may stand side by side in one DynamoDB table: each owns its own. A PostgreSQL
+    table has one ledger, and that is one processor's.
     """
     owners: dict[str, list[Processor]] = {}
     for processor in processors:
         if processor.name not in targets:
             continue
-        home = _home(targets[processor.name])
+        home = _home(processor, targets[processor.name])
         for owner in owners.setdefault(home, []):
             if _shares_rows(owner, processor):
                 findings.problems.append(
@@ -134,19 +135,21 @@ def check_ledgers(source: TableFacts | None, targets: Mapping[str, Target], find
 
 
 def _shares_rows(one: Processor, other: Processor) -> bool:
-    if one.aggregate is None or other.aggregate is None:
+    if one.aggregate is None or other.aggregate is None or one.store.postgresql is not None:
         return True
     if one.ledger_name is not None and one.ledger_name == other.ledger_name:
         return True
     return bool(one.aggregate.add.keys() & other.aggregate.add.keys())
 
 
-def _home(target: Target) -> str:
+def _home(processor: Processor, target: Target) -> str:
     match target:
         case TableFacts():
             return f"table {target.name!r} in {target.region}"
         case SqlFacts():
-            return f"PostgreSQL table {target.table!r}"
+            store = processor.store.postgresql
+            address = (store.url or store.url_env) if store is not None else None
+            return f"PostgreSQL table {target.table!r}" + (f" of {address}" if address else "")
         case IndexFacts():
             return f"OpenSearch index {target.index!r}"
 
