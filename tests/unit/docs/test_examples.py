@@ -33,7 +33,7 @@ COMMANDS = [
 def test_every_block_says_its_language() -> None:
     languages = {block.language for block in all_blocks()}
 
-    assert languages == {"yaml", "sh", "python", "json", "text"}
+    assert languages == {"yaml", "sh", "python", "json", "sql", "text"}
 
 
 @pytest.mark.parametrize("block", all_blocks("yaml"), ids=lambda block: block.place)
