@@ -65,7 +65,7 @@ class Redrive:
                     self._removed.add(number)
 
 
-def tombstones(shard: Shard) -> list[tuple[bytes, Image]]:
+def tombstones(shard: Shard) -> list[tuple[str, Image]]:
     return [
         (key, row)
         for key, row in shard.view.rows.items()
