@@ -89,13 +89,17 @@ class Shop:
 
     async def _write_one(self, client: Any) -> None:  # noqa: ANN401 - as above
         """One write at a time to an item, so that each is known to change something."""
-        index = self._random.randrange(len(self._idle))
-        self._idle[index], self._idle[-1] = self._idle[-1], self._idle[index]
-        item = self._idle.pop()
+        item = self._draw()
         operation, request = self._next(item)
         await client.call(operation, {"TableName": self._stage.table, **request})
         self._idle.append(item)
         self.written += 1
+
+    def _draw(self) -> str:
+        """An item that nobody writes to; whoever drew it puts it back."""
+        index = self._random.randrange(len(self._idle))
+        self._idle[index], self._idle[-1] = self._idle[-1], self._idle[index]
+        return self._idle.pop()
 
     def _next(self, item: str) -> tuple[str, dict[str, Any]]:
         self._turns += 1
