@@ -77,6 +77,13 @@ async def test_what_others_keep_in_a_row_stays_as_it_is() -> None:
     assert bench.sums.row(g="x") == {**theirs, "count": {"N": "101"}, "total": {"N": "1"}}
 
 
+async def test_a_group_of_two_keys_is_found_again_by_numbers_that_are_spelled_otherwise() -> None:
+    bench = SumsBench(group_by={"g": "new.g", "n": "new.n"}, add={"count": "`1`"})
+    names = {"a": "10", "b": "1E1", "c": "10.0", "d": "11"}
+    await bench.processor().process([change(item(name, "x", n), 5) for name, n in names.items()])
+    assert bench.counted() == {"x 1E+1": {"count": "3"}, "x 11": {"count": "1"}}
+
+
 async def test_items_of_one_batch_add_to_their_group_together() -> None:
     bench = SumsBench()
     outcomes = await bench.processor().process([change(item(f"i{n}", "x", "0.1"), 5) for n in range(150)])
