@@ -122,6 +122,7 @@ class LedgeredRowSink:
         try:
             entries = await self._ledger.read([write.item for write in writes])
         except Unavailable as error:
+            self._waits.store_is_away()
             return [failed(error)] * len(writes)
         return await side_by_side(map(self._answer, writes, entries))
 
@@ -132,6 +133,8 @@ class LedgeredRowSink:
             try:
                 answer = await self._carry_out(attempt)
             except (Rejected, Unavailable) as error:
+                if isinstance(error, Unavailable) and not error.of_item:
+                    self._waits.store_is_away()
                 return failed(error)
         if answer in (APPLIED, STALE):
             self._waits.over(write.item)

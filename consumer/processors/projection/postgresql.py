@@ -16,7 +16,7 @@ from functools import partial
 from typing import cast
 
 from consumer.attributes import RESERVED
-from consumer.errors import Rejected
+from consumer.errors import Rejected, Unavailable
 from consumer.processors.base import HELD, Outcome, ProcessorTools, failed
 from consumer.processors.gated import Write, Written
 from consumer.processors.ledger.postgresql import SqlLedger, sql_key
@@ -100,6 +100,10 @@ class SqlSink:
                 if len(wishes) > 1:
                     raise
                 return [failed(error)]
+            except Unavailable as error:
+                if not error.of_item:
+                    self._waits.store_is_away()
+                raise
             else:
                 break
         if plan is None:

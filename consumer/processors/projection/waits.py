@@ -25,10 +25,17 @@ class KeyWaits:
         self._clock = clock
         self._longest = longest
         self._waits: dict[str, _Wait] = {}
+        self._away_since: float | None = None
+
+    def store_is_away(self) -> None:
+        """Until it answers again nobody's wait goes on: who has the key could not give it up either."""
+        if self._away_since is None:
+            self._away_since = self._clock()
 
     def error(self, item: str, key: str) -> Rejected | Unavailable:
         """What to say of an item whose key another item has."""
         now = self._clock()
+        self._store_answers(now)
         self._waits = {
             name: wait for name, wait in self._waits.items() if now - wait.latest < _FORGOTTEN_SECONDS
         }
@@ -45,4 +52,12 @@ class KeyWaits:
 
     def over(self, item: str) -> None:
         """The item has its keys, or needs them no more."""
+        self._store_answers(self._clock())
         self._waits.pop(item, None)
+
+    def _store_answers(self, now: float) -> None:
+        if self._away_since is not None:
+            for wait in self._waits.values():
+                wait.since += now - self._away_since
+                wait.latest += now - self._away_since
+            self._away_since = None

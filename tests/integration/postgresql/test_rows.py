@@ -1,5 +1,7 @@
 """A projection's rows in a real PostgreSQL."""
 
+import asyncio
+
 import pytest
 
 from consumer.errors import Unavailable
@@ -7,6 +9,7 @@ from consumer.processors.gate import LATE_SECONDS
 from consumer.processors.ledger.postgresql import PURGE_SECONDS
 from consumer.record import ChangeRecord, Granularity
 from tests.support.changes import put, remove
+from tests.support.servers.postgresql import PostgreSQLServer
 from tests.support.sql_model import SqlModel, change, image, kinds
 
 MS = Granularity.MILLISECOND
@@ -174,6 +177,25 @@ async def test_a_key_that_stays_taken_is_the_records_fault_in_the_end(places: Sq
         await kinds(processor, remove("a", 7))
         assert await kinds(processor, put("b", 6, place="p")) == ["applied"]
     assert places.rows() == [("p", "b")]
+
+
+async def test_an_outage_is_no_part_of_a_wait_for_a_key(
+    postgresql: PostgreSQLServer, places: SqlModel
+) -> None:
+    now = 1_000.0
+    taken = put("b", 6, place="p")
+    async with places.open(clock=lambda: now) as processor:
+        await kinds(processor, put("a", 5, place="p"))
+        assert await kinds(processor, taken) == ["KeyTaken"]
+        now += 9
+        await asyncio.to_thread(postgresql.stop)
+        with pytest.raises(Unavailable, match="PostgreSQL"):
+            await processor.process([taken])
+        now += 100
+        await asyncio.to_thread(postgresql.start)
+        assert await kinds(processor, taken) == ["KeyTaken"]
+        now += 1
+        assert await kinds(processor, taken) == ["KeyNotUnique"]
 
 
 async def test_a_row_of_nobodys_is_foreign_and_the_rest_of_the_batch_is_written(model: SqlModel) -> None:

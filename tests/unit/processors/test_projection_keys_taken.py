@@ -12,6 +12,7 @@ from tests.unit.processors.rows_bench import (
     BY_LINE,
     VIEW,
     Between,
+    Flaky,
     RowsBench,
     Watched,
     actions_on,
@@ -115,6 +116,27 @@ async def test_a_wait_that_is_over_is_forgotten(bench: RowsBench) -> None:
     assert is_waiting(*await processor.process([change("a", 2, coded("z"))]))
     bench.now += 50
     assert is_waiting(*await processor.process([change("a", 2, coded("z"))]))
+
+
+@pytest.mark.parametrize("lost", ["BatchGetItem", "TransactWriteItems"])
+async def test_an_outage_is_no_part_of_a_wait(bench: RowsBench, lost: str) -> None:
+    await bench.processor().process([change("b", 1, coded("y"))])
+    taken = change("a", 1, coded("y"))
+    processor = bench.processor(Flaky(bench.dynamodb, lost, lost=2, is_done=False))
+    assert is_waiting(*await processor.process([taken]))
+    bench.now += 50
+    (outcome,) = await processor.process([taken])
+    assert isinstance(outcome.error, Unavailable)
+    assert not outcome.error.of_item
+    bench.now += 250
+    assert is_waiting(*await processor.process([taken]))
+    bench.now += 9.5
+    assert is_waiting(*await processor.process([taken]))
+    bench.now += 0.5
+
+    (outcome,) = await processor.process([taken])
+
+    assert getattr(outcome.error, "code", None) == "KeyNotUnique"
 
 
 async def test_a_rejected_records_further_attempts_do_not_wait_anew(bench: RowsBench) -> None:
