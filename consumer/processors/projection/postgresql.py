@@ -11,8 +11,9 @@ A crash after any arrow leaves nothing done.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import cast
 
 from consumer.attributes import RESERVED
@@ -29,6 +30,10 @@ from consumer.settings.context import SqlFacts
 from consumer.settings.model import Projection
 from consumer.stores.postgresql.connecting import Statement
 from consumer.stores.postgresql.database import Database, Session
+
+
+_NAMED = 3
+"""Of an item's rows, in an error."""
 
 
 class _NotTheirsError(Exception):
@@ -119,7 +124,7 @@ class SqlSink:
         if answer is not None:
             self._waits.over(wish.key)
             return answer
-        return failed(self._waits.error(wish.key, f"{' or '.join(wish.rows)} of {self._table!r}"))
+        return failed(self._waits.error(wish.key, f"{_one_of(wish.rows)} of {self._table!r}"))
 
     async def _carry_out(self, wishes: Sequence[Wish], refused: Refusals, session: Session) -> Plan | None:
         if self._is_stopping():
@@ -169,3 +174,8 @@ class SqlSink:
         )
         # One such row is a row; twenty in a row are somebody else's table.
         return Rejected(message, code="ForeignRow", by_store=True)
+
+
+def _one_of(rows: Collection[str]) -> str:
+    first, others = list(islice(rows, _NAMED)), len(rows) - _NAMED
+    return " or ".join(first) + (f" or one of {others} others" if others > 0 else "")

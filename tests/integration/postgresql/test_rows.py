@@ -179,6 +179,17 @@ async def test_a_key_that_stays_taken_is_the_records_fault_in_the_end(places: Sq
     assert places.rows() == [("p", "b")]
 
 
+async def test_a_long_order_that_waits_for_a_key_is_told_in_few_words(database: str) -> None:
+    settings = {"key": {"sku": "item.sku"}, "fields": {"id": "keys.id"}, "for_each": "new.lines"}
+    model = SqlModel(database, settings, store={"types": {"sku": "text", "id": "text"}})
+    async with model.open() as processor:
+        await kinds(processor, change("a", 5, {"lines": [{"sku": "000"}]}))
+        many = change("b", 6, {"lines": [{"sku": f"{number:03d}"} for number in range(120)]})
+        (outcome,) = await processor.process([many])
+    words = 'the row [["S","000"]] or [["S","001"]] or [["S","002"]] or one of 117 others of \'view\' belongs'
+    assert words in str(outcome.error)
+
+
 async def test_an_outage_is_no_part_of_a_wait_for_a_key(
     postgresql: PostgreSQLServer, places: SqlModel
 ) -> None:
