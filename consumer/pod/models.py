@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from checkpoint.api import Api
-from checkpoint.control import NEVER, Controls
+from checkpoint.control import NEVER, Control, Controls
 from checkpoint.positions import SUFFIX, Positions
 from consumer.errors import SettingsError, Unavailable
 from consumer.processors.base import fingerprint
@@ -51,7 +51,7 @@ async def read_models(settings: Settings, dynamodb: Api) -> Models:
     return Models(
         generations={name: number for name, number in generations.items() if number},
         halted={
-            processor.name: _halt(processor.name, controls.get(processor.name, NEVER).into)
+            processor.name: halt(processor.name, controls.get(processor.name, NEVER))
             for processor in settings.processors
             if generations.get(processor.name)
             and (known or {}).get(processor.name) not in (None, fingerprint(processor))
@@ -77,8 +77,9 @@ async def with_models(settings: Settings, models: Models, dynamodb: Api) -> Sett
     )
 
 
-def _halt(name: str, into: str) -> str:
+def halt(name: str, control: Control) -> str:
+    """What to tell where a processor writes nothing."""
     return (
-        f"processors.{name} was cut over to a model that other settings made (as {into!r}): it writes nothing"
-        " until this pod runs with the settings the rebuild was made with"
+        f"processors.{name} was cut over to a model that other settings made (as {control.into!r}): it writes"
+        " nothing until this pod runs with the settings the rebuild was made with"
     )

@@ -12,9 +12,10 @@ and the gate lets each change in once.
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from checkpoint.api import Api
 from checkpoint.control import NEVER, Control, Controls
@@ -31,6 +32,9 @@ from consumer.processors.base import fingerprint
 
 _LOOK_SECONDS = 1.0
 _SHARDS_SHOWN = 3
+_BEHIND = "the rebuild is behind on"
+_NEAR_SECONDS = 30.0
+"""A rebuild that was as far within this time will be so soon after the stop."""
 
 _SHORTER_THAN_RETENTION_SECONDS = 43_200.0
 """Half of the shortest there is: leaves room for clocks that differ."""
@@ -112,7 +116,7 @@ class Cutover:
         """All that takes long, while the live processor goes on; then stop it."""
         try:
             await self._tools.patience.keep_trying(self._check)
-            await self._wait(lambda: self._behind(None), "the rebuild is behind on")
+            await self._until_near()
             await self._see_that_nothing_is_missing()
         except StoppedError:
             raise RefusedError("interrupted; nothing was changed") from None
@@ -127,6 +131,18 @@ class Cutover:
         )
         return await self._change(control, stopping)
 
+    async def _until_near(self) -> None:
+        """Until the rebuild is where the live processor was a moment ago; both go on meanwhile."""
+        while True:
+            began = self._tools.clock()
+            live = await self._tools.patience.keep_trying(
+                partial(self._application, self._plan.live.application)
+            )
+            at = places(live, self._plan.name, None)
+            await self._wait(partial(self._behind, at), _BEHIND)
+            if self._tools.clock() - began <= _NEAR_SECONDS:
+                return
+
     async def _while_it_stands_still(self, control: Control) -> Control:
         """Wait for both, and take the step from which there is no way back; or take back the stop."""
         try:
@@ -134,7 +150,11 @@ class Cutover:
                 lambda: self._running(control.token), "waiting for the live processor to stop on"
             )
             self._tools.on_step("stopped")
-            await self._wait(lambda: self._behind(control.token), "the rebuild is behind on")
+            live = await self._tools.patience.keep_trying(
+                partial(self._application, self._plan.live.application)
+            )
+            at = places(live, self._plan.name, control.token)
+            await self._wait(partial(self._behind, at), _BEHIND)
             self._tools.on_step("reached")
         except StoppedError:
             await self._take_back(control)
@@ -200,10 +220,9 @@ class Cutover:
             for shard_id, owner in running(live, self._plan.name, token).items()
         ]
 
-    async def _behind(self, token: str | None) -> list[str]:
+    async def _behind(self, at: Mapping[str, Place | None]) -> list[str]:
         live = await self._application(self._plan.live.application)
         rebuilt = await self._application(self._plan.application)
-        at = places(live, self._plan.name, token)
         waiting = behind(live, at, rebuilt, self._plan.name)
         return [
             shard_id

@@ -27,8 +27,8 @@ def see_that_nobody_shares(plan: RebuildPlan, live: str, names: Iterable[str]) -
         held = ", ".join(f"`{name}`" for name in foreign)
         raise SettingsError(
             f"processors.{plan.name}: rows of {live!r} hold {held}, which this aggregate does not keep, and"
-            f" readers would miss in a new table. Where they need not be there, create {plan.into!r} yourself,"
-            " and start again"
+            f" readers would miss in a new table. Where they need not be there, create {plan.into!r}"
+            " yourself, and start again"
         )
 
 

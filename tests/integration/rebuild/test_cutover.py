@@ -151,6 +151,28 @@ async def test_nothing_is_stopped_while_the_rebuild_is_behind(
     assert await control_of(dynamodb, plan) == NEVER
 
 
+async def test_a_live_processor_that_always_is_a_little_ahead_is_not_run_after(
+    both: Both, dynamodb: Api, plan: RebuildPlan
+) -> None:
+    live, rebuilt = both
+
+    async def race() -> None:
+        number = 5
+        while (control := await control_of(dynamodb, plan)).phase != "stop":
+            number += 1
+            await live.settled(number)
+            await rebuilt.settled(number - 1)
+            await asyncio.sleep(0.05)
+        await live.settled(number, stopped=control)
+        await rebuilt.settled(number)
+
+    racing = asyncio.create_task(race())
+    await run(dynamodb, plan)
+
+    await racing
+    assert (await control_of(dynamodb, plan)).generation == 1
+
+
 async def test_an_interrupt_takes_the_stop_back(both: Both, dynamodb: Api, plan: RebuildPlan) -> None:
     live, rebuilt = both
     await live.settled(5)
