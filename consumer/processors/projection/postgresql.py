@@ -31,7 +31,6 @@ from consumer.settings.model import Projection
 from consumer.stores.postgresql.connecting import Statement
 from consumer.stores.postgresql.database import Database, Session
 
-
 _NAMED = 3
 """Of an item's rows, in an error."""
 

@@ -1,7 +1,5 @@
 """A projection's rows in a real PostgreSQL."""
 
-import asyncio
-
 import pytest
 
 from consumer.errors import Unavailable
@@ -9,7 +7,6 @@ from consumer.processors.gate import LATE_SECONDS
 from consumer.processors.ledger.postgresql import PURGE_SECONDS
 from consumer.record import ChangeRecord, Granularity
 from tests.support.changes import put, remove
-from tests.support.servers.postgresql import PostgreSQLServer
 from tests.support.sql_model import SqlModel, change, image, kinds
 
 MS = Granularity.MILLISECOND
@@ -177,36 +174,6 @@ async def test_a_key_that_stays_taken_is_the_records_fault_in_the_end(places: Sq
         await kinds(processor, remove("a", 7))
         assert await kinds(processor, put("b", 6, place="p")) == ["applied"]
     assert places.rows() == [("p", "b")]
-
-
-async def test_a_long_order_that_waits_for_a_key_is_told_in_few_words(database: str) -> None:
-    settings = {"key": {"sku": "item.sku"}, "fields": {"id": "keys.id"}, "for_each": "new.lines"}
-    model = SqlModel(database, settings, store={"types": {"sku": "text", "id": "text"}})
-    async with model.open() as processor:
-        await kinds(processor, change("a", 5, {"lines": [{"sku": "000"}]}))
-        many = change("b", 6, {"lines": [{"sku": f"{number:03d}"} for number in range(120)]})
-        (outcome,) = await processor.process([many])
-    words = 'the row [["S","000"]] or [["S","001"]] or [["S","002"]] or one of 117 others of \'view\' belongs'
-    assert words in str(outcome.error)
-
-
-async def test_an_outage_is_no_part_of_a_wait_for_a_key(
-    postgresql: PostgreSQLServer, places: SqlModel
-) -> None:
-    now = 1_000.0
-    taken = put("b", 6, place="p")
-    async with places.open(clock=lambda: now) as processor:
-        await kinds(processor, put("a", 5, place="p"))
-        assert await kinds(processor, taken) == ["KeyTaken"]
-        now += 9
-        await asyncio.to_thread(postgresql.stop)
-        with pytest.raises(Unavailable, match="PostgreSQL"):
-            await processor.process([taken])
-        now += 100
-        await asyncio.to_thread(postgresql.start)
-        assert await kinds(processor, taken) == ["KeyTaken"]
-        now += 1
-        assert await kinds(processor, taken) == ["KeyNotUnique"]
 
 
 async def test_a_row_of_nobodys_is_foreign_and_the_rest_of_the_batch_is_written(model: SqlModel) -> None:
