@@ -8,7 +8,8 @@ from consumer.processors.base import Above
 _QUIET_SECONDS = 60.0
 """For which a row's sum is not said again."""
 
-_MOST_REMEMBERED = 1_000
+_MOST_ROWS = 1_000
+"""Said within that time; more of them are only counted."""
 
 
 class SumsAbove:
@@ -37,8 +38,10 @@ class SumsAbove:
         now, row = self._clock(), (above.group, above.name)
         if now - self._said.get(row, -_QUIET_SECONDS) < _QUIET_SECONDS:
             return
-        if len(self._said) >= _MOST_REMEMBERED:
+        if len(self._said) >= _MOST_ROWS:
             self._said = {row: at for row, at in self._said.items() if now - at < _QUIET_SECONDS}
+            if len(self._said) >= _MOST_ROWS:
+                return
         self._said[row] = now
         self._log.warning(
             "a sum is above its number",
