@@ -43,12 +43,14 @@ class EmptyAws:
         self.is_there.set()
         self.hangs_at: str | None = None
         self.refusal: Unavailable | None = None
+        self.control: dict[str, object] = {}
+        """The control row."""
 
     def client(self, _service: str, _region: str) -> "EmptyAws":
         return self
 
     async def call(
-        self, operation: str, _request: Mapping[str, Any] | bytes, *, expect: tuple[str, ...] = ()
+        self, operation: str, request: Mapping[str, Any] | bytes, *, expect: tuple[str, ...] = ()
     ) -> Answer:
         del expect
         await self.is_there.wait()
@@ -56,6 +58,8 @@ class EmptyAws:
             raise self.refusal
         if operation == self.hangs_at:
             await asyncio.Event().wait()
+        if self.control and isinstance(request, dict) and request.get("Key") == {"key": {"S": "control"}}:
+            return Answer({"Item": self.control}, None)
         return Answer({}, None)
 
 
@@ -101,6 +105,21 @@ async def test_where_a_shard_begins_is_logged_by_its_sequence_number(
         delivery.begin(SHARD, position)
         await begun(delivery)
     assert f'"position":{logged}'.encode() in log.getvalue()
+
+
+async def test_a_shard_that_begins_during_a_cut_over_begins_at_rest(tmp_path: Path) -> None:
+    aws = EmptyAws()
+    stop = {"phase": {"S": "stop"}, "generation": {"N": "0"}, "token": {"S": "t"}, "since": {"N": "1"}}
+    aws.control = {"processor/view": {"M": {**stop, "into": {"S": "view-2"}, "application": {"S": "a"}}}}
+    async with asyncio.timeout(20), delivery_of(aws, tmp_path) as delivery:
+        delivery.begin(SHARD, None)
+        await begun(delivery)
+        delivery.accept(RECORDS, decode_all(RECORDS), 0)
+        while not any(status.records_received for status in read_statuses(tmp_path)):  # noqa: ASYNC110 - a file
+            await asyncio.sleep(0.01)
+        (status,) = read_statuses(tmp_path)
+        assert "stands still: stopped for its cut-over to 'view-2'" in (status.message or "")
+        assert delivery.place is None
 
 
 async def test_a_batch_that_can_t_be_taken_ends_the_process_instead_of_being_passed_over(

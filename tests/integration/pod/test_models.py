@@ -1,0 +1,85 @@
+"""After a cut-over, a pod writes to the new model, or to none where its settings did not make it."""
+
+from dataclasses import replace
+
+from checkpoint.control import NEVER, Control, Controls, Pointer
+from consumer.processors.base import fingerprint
+from consumer.settings.context import ShardContext, TableFacts
+from consumer.settings.model import Settings
+from consumer.shard.bookkeeping import fingerprints_of
+from consumer.stores.opened import Stores
+from sandbox.process import SandboxProcess
+from tests.integration.pod.conftest import REGION, Shop
+from tests.integration.pod.test_start import Starter
+
+
+def target_of(context: ShardContext, name: str) -> str:
+    target = context.targets[name]
+    assert isinstance(target, TableFacts)
+    return target.name
+
+
+async def cut_over(stores: Stores, settings: Settings, into: str) -> None:
+    """The first processor, to a table that these settings made."""
+    processor = settings.processors[0]
+    controls = Controls(stores.aws.client("dynamodb", REGION), settings.application)
+    stop = Control(phase="stop", token="t", into=into, application="a", fingerprint=fingerprint(processor))  # noqa: S106 - no secret
+    assert await controls.change(processor.name, NEVER, stop)
+    assert await controls.finish(processor.name, stop, at=1, pointer=Pointer(into, None))
+
+
+async def test_a_pod_writes_where_its_processor_was_cut_over_to(
+    shop: Shop, stores: Stores, sandbox: SandboxProcess
+) -> None:
+    shop.make_all()
+    shop.make_table(f"{shop.view}-rebuild")
+    starter, settings = Starter(sandbox, stores), shop.settings()
+    before = await starter.prepare(settings)
+    await starter.checkpoint(shop.prefix)
+
+    await cut_over(stores, settings, f"{shop.view}-rebuild")
+    after = await starter.prepare(settings)
+
+    assert (target_of(before, "view"), target_of(after, "view")) == (shop.view, f"{shop.view}-rebuild")
+    assert (before.generation_of("view"), after.generation_of("view")) == (0, 1)
+    assert fingerprints_of(before) != fingerprints_of(after), "a place on the old model says nothing"
+    assert after.halted == {}
+
+
+async def test_a_pod_of_other_settings_keeps_the_processor_at_rest_and_the_others_going(
+    shop: Shop, stores: Stores, sandbox: SandboxProcess
+) -> None:
+    shop.make_all()
+    shop.make_table(f"{shop.prefix}-other")
+    starter, old = Starter(sandbox, stores), shop.settings("view", "other")
+    await starter.prepare(old)
+    await starter.checkpoint(shop.prefix)
+    changed = old.processors[0].model_dump(exclude_unset=True)
+    changed["projection"]["fields"] = {"total": "new.total"}
+    new = shop.settings(processors=[changed, shop.processor("other")])
+
+    await cut_over(stores, new, f"{shop.view}-nobody-looks-at-it")
+    context = await starter.prepare(old)
+
+    assert list(context.targets) == ["other"]
+    assert list(context.halted) == ["view"]
+    assert b"settings the rebuild was made with" in starter.logged.getvalue()
+    shop.make_table(f"{shop.view}-nobody-looks-at-it")
+    assert (await starter.prepare(new)).halted == {}, "what a halted pod knows is not written down"
+
+
+async def test_a_stop_that_was_taken_back_changes_nothing(
+    shop: Shop, stores: Stores, sandbox: SandboxProcess
+) -> None:
+    shop.make_all()
+    starter, settings = Starter(sandbox, stores), shop.settings()
+    before = await starter.prepare(settings)
+    controls = Controls(stores.aws.client("dynamodb", REGION), shop.prefix)
+    stop = Control(phase="stop", token="t", into="x", application="a", fingerprint="f")  # noqa: S106 - no secret
+    await controls.change("view", NEVER, stop)
+    await controls.change("view", stop, replace(stop, phase="live"))
+
+    after = await starter.prepare(settings)
+
+    assert (after.generations, after.halted) == ({}, {})
+    assert fingerprints_of(before) == fingerprints_of(after)
