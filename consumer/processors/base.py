@@ -127,4 +127,18 @@ def fingerprint(processor: ProcessorSettings) -> str:
     aggregate = effect.get("aggregate")
     if aggregate is not None and aggregate.get("on_expiry") == "remove":
         del aggregate["on_expiry"]  # what it does unless told otherwise, and told once the table has TTL
+    names = _ordered_key(processor)
+    if names != sorted(names):
+        effect["order"] = names
     return hashlib.blake2b(orjson.dumps(effect, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+
+
+def _ordered_key(processor: ProcessorSettings) -> list[str]:
+    """The names of a row's key where their order tells which row is meant: in ledgers, and documents' ids.
+
+    The ledger of a projection into DynamoDB goes by the table's own order.
+    """
+    if processor.aggregate is not None:
+        return list(processor.aggregate.group_by)
+    projection = processor.projection
+    return [] if projection is None or projection.store.dynamodb is not None else list(projection.key)

@@ -11,6 +11,7 @@ _FORGOTTEN_SECONDS = 300.0
 
 @dataclass(slots=True)
 class _Wait:
+    key: str
     since: float
     latest: float
 
@@ -25,7 +26,12 @@ class KeyWaits:
         self._clock = clock
         self._longest = longest
         self._waits: dict[str, _Wait] = {}
+        self._forget_at = clock() + _FORGOTTEN_SECONDS
         self._away_since: float | None = None
+
+    def __len__(self) -> int:
+        """How many waits are remembered."""
+        return len(self._waits)
 
     def store_is_away(self) -> None:
         """Until it answers again nobody's wait goes on: who has the key could not give it up either."""
@@ -33,13 +39,13 @@ class KeyWaits:
             self._away_since = self._clock()
 
     def error(self, item: str, key: str) -> Rejected | Unavailable:
-        """What to say of an item whose key another item has."""
+        """What to say of an item whose key another item has; its wait for another key is another wait."""
         now = self._clock()
         self._store_answers(now)
-        self._waits = {
-            name: wait for name, wait in self._waits.items() if now - wait.latest < _FORGOTTEN_SECONDS
-        }
-        wait = self._waits.setdefault(item, _Wait(now, now))
+        self._forget(now)
+        wait = self._waits.get(item)
+        if wait is None or wait.key != key or now - wait.latest >= _FORGOTTEN_SECONDS:
+            wait = self._waits[item] = _Wait(key, now, now)
         wait.latest = now
         if now - wait.since < self._longest:
             message = f"the row {key} belongs to another item; it is waited for"
@@ -61,3 +67,12 @@ class KeyWaits:
                 wait.since += now - self._away_since
                 wait.latest += now - self._away_since
             self._away_since = None
+
+    def _forget(self, now: float) -> None:
+        # Seldom: ten thousand items may wait, and each of them would look at all.
+        if now < self._forget_at:
+            return
+        self._forget_at = now + _FORGOTTEN_SECONDS
+        self._waits = {
+            name: wait for name, wait in self._waits.items() if now - wait.latest < _FORGOTTEN_SECONDS
+        }
