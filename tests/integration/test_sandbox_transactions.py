@@ -4,14 +4,17 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
+from botocore.exceptions import ClientError
 
 from consumer.errors import Rejected
 from consumer.processors.source import Answer, DynamoDB
 from consumer.record import Image
 from sandbox.process import SandboxProcess
 from tests.integration.conftest import Aws
+from tests.integration.streams import changes, create_stream, create_table, read_shard
 from tests.support.aws import clients_of
 from tests.support.dynamodb_expressions import OVERFLOW
 from tests.support.in_memory_dynamodb import CANCELLED, InMemoryDynamoDB, Table
@@ -190,3 +193,84 @@ async def test_a_batch_reads_what_is_there_of_100_keys(store: Store) -> None:
         await read([*keys, keys[0]])
     with pytest.raises(Rejected):
         await read([{"id": {"S": str(number)}} for number in range(101)])
+
+
+@pytest.fixture
+def table(aws: Aws, prefix: str) -> str:
+    """A table whose changes go to a stream of one shard; both have the prefix for a name."""
+    create_table(aws, prefix, create_stream(aws.kinesis, prefix))
+    return prefix
+
+
+def test_a_transaction_sends_the_change_of_each_item_it_changes(aws: Aws, table: str) -> None:
+    for item_id in ("counted", "gone", "same"):
+        aws.dynamodb.put_item(TableName=table, Item={"id": {"S": item_id}, "n": {"N": "1"}})
+
+    aws.dynamodb.transact_write_items(
+        TransactItems=[
+            {"Put": {"TableName": table, "Item": {"id": {"S": "new"}}}},
+            {
+                "Update": {
+                    "TableName": table,
+                    "Key": {"id": {"S": "counted"}},
+                    "UpdateExpression": "ADD n :n",
+                    "ExpressionAttributeValues": {":n": {"N": "2"}},
+                }
+            },
+            {"Delete": {"TableName": table, "Key": {"id": {"S": "gone"}}}},
+            {"Delete": {"TableName": table, "Key": {"id": {"S": "never there"}}}},
+            {"Put": {"TableName": table, "Item": {"id": {"S": "same"}, "n": {"N": "1"}}}},
+        ]
+    )
+
+    records = (msgspec.json.decode(record["Data"]) for record in read_shard(aws.kinesis, table).records[3:])
+    found = {
+        (record["eventName"], record["dynamodb"]["Keys"]["id"]["S"]): record["dynamodb"].get("NewImage")
+        for record in records
+    }
+    assert found == {
+        ("INSERT", "new"): {"id": {"S": "new"}},
+        ("MODIFY", "counted"): {"id": {"S": "counted"}, "n": {"N": "3"}},
+        ("REMOVE", "gone"): None,
+    }
+
+
+def test_a_cancelled_transaction_sends_nothing(aws: Aws, table: str) -> None:
+    with pytest.raises(ClientError, match="TransactionCanceledException"):
+        aws.dynamodb.transact_write_items(
+            TransactItems=[
+                {"Put": {"TableName": table, "Item": {"id": {"S": "new"}}}},
+                {
+                    "ConditionCheck": {
+                        "TableName": table,
+                        "Key": {"id": {"S": "a"}},
+                        "ConditionExpression": "attribute_exists(id)",
+                    }
+                },
+            ]
+        )
+    assert changes(aws.kinesis, table) == []
+
+
+def test_a_transaction_of_one_token_is_carried_out_once(aws: Aws, table: str) -> None:
+    def add(number: str) -> None:
+        aws.dynamodb.transact_write_items(
+            ClientRequestToken=table,
+            TransactItems=[
+                {
+                    "Update": {
+                        "TableName": table,
+                        "Key": {"id": {"S": "a"}},
+                        "UpdateExpression": "ADD n :n",
+                        "ExpressionAttributeValues": {":n": {"N": number}},
+                    }
+                }
+            ],
+        )
+
+    add("2")
+    add("2")
+
+    assert aws.dynamodb.get_item(TableName=table, Key={"id": {"S": "a"}})["Item"]["n"] == {"N": "2"}
+    with pytest.raises(ClientError, match="IdempotentParameterMismatchException"):
+        add("3")
