@@ -100,8 +100,9 @@ class Planner:
 
     def _drop(self, plan: Plan, admitted: _Admitted) -> None:
         _, wish, held, _ = admitted
-        gone = (text for text in held.holds if text not in wish.rows)
-        plan.drops += (self._writer.owned(self._writer.key(text), wish.key) for text in gone)
+        for text in held.holds:
+            if text not in wish.rows:
+                plan.drops.append(self._writer.owned(self._writer.key(text), wish.key))
 
     def _put(self, plan: Plan, admitted: _Admitted) -> None:
         _, wish, held, stamp = admitted

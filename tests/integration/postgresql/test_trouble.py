@@ -14,12 +14,13 @@ import pytest
 
 from consumer.errors import Unavailable
 from consumer.processors.base import Processor
+from consumer.record import ChangeRecord
 from consumer.stores.postgresql.connecting import Statement
 from consumer.stores.postgresql.database import Database, Session
 from tests.support.changes import put
 from tests.support.servers.link import Link
 from tests.support.servers.postgresql import PostgreSQLServer
-from tests.support.sql_model import LIMITS, SqlModel, kinds, query
+from tests.support.sql_model import LIMITS, SqlModel, change, kinds, query
 from tests.support.waiting import eventually
 
 
@@ -283,18 +284,18 @@ async def test_a_server_that_became_a_standby_is_waited_for_and_connected_to_ane
 
 
 @pytest.mark.parametrize(
-    ("change", "code"),
+    ("altered", "code"),
     [
         ("ALTER TABLE view RENAME COLUMN v TO w", "UndefinedColumn"),
         ("ALTER TABLE view RENAME TO gone", "UndefinedTable"),
     ],
 )
 async def test_a_table_that_changed_since_the_start_is_an_outage_and_no_records_fault(
-    model: SqlModel, change: str, code: str
+    model: SqlModel, altered: str, code: str
 ) -> None:
     async with model.open() as processor:
         await kinds(processor, put("a", 5, v="1"))
-        model.query(change)
+        model.query(altered)
         assert (await unavailable(processor)).startswith(f"{code}: ")
 
 
@@ -340,3 +341,65 @@ async def test_an_error_of_our_own_rolls_back_and_keeps_the_connection(database:
     assert (before, count) == (["tidemark"], 1)
     assert query(database, "SELECT * FROM t") == []
     await opened.close()
+
+
+@pytest.fixture
+def impatient(database: str) -> str:
+    """A database that looks for dead-locks at once."""
+    query(database, f"ALTER DATABASE {database.rpartition('/')[2]} SET deadlock_timeout = '5ms'")
+    return database
+
+
+def dead_locks(url: str) -> int:
+    ((count,),) = query(url, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    return int(count)
+
+
+async def stir(processor: Processor, deliveries: Sequence[Sequence[ChangeRecord]], rounds: int = 6) -> None:
+    """Deliver each as often, in any order, all at once."""
+
+    async def deliver(changes: Sequence[ChangeRecord], seed: int) -> None:
+        await kinds(processor, *random.Random(seed).sample(changes, len(changes)))
+
+    for at in range(rounds):
+        await asyncio.gather(*(deliver(changes, at * 100 + n) for n, changes in enumerate(deliveries)))
+
+
+async def test_entries_are_locked_in_one_order_so_that_writers_never_lock_each_other_out(
+    impatient: str,
+) -> None:
+    model = SqlModel(impatient)
+    async with model.open() as processor:
+        for micros in (5, 6):  # entries that are new, and entries that are there
+            changes = [put(f"i{at}", micros, v=str(micros)) for at in range(40)]
+            await stir(processor, [changes] * 8)
+    assert dead_locks(impatient) == 0
+
+
+async def test_sums_are_added_to_in_one_order_so_that_writers_never_lock_each_other_out(
+    impatient: str,
+) -> None:
+    settings = {"group_by": {"g": "new.g"}, "add": {"n": "`1`"}}
+    model = SqlModel(impatient, settings, kind="aggregate", store={"types": {"g": "text"}})
+    async with model.open() as processor:
+        items = [[change(f"{n}-{at}", 5, {"g": f"g{at}"}) for at in range(40)] for n in range(8)]
+        await stir(processor, items, rounds=2)
+    assert dead_locks(impatient) == 0
+    assert model.rows() == sorted((f"g{at}", 8) for at in range(40))
+
+
+async def test_rows_are_locked_in_one_order_so_that_items_that_swap_never_lock_each_other_out(
+    impatient: str,
+) -> None:
+    settings = {"key": {"k": "new.k"}, "fields": {"id": "keys.id"}}
+    model = SqlModel(impatient, settings, store={"types": {"k": "text", "id": "text"}})
+    async with model.open() as processor:
+        for micros in range(5, 13):
+            # Writer n has items of its own, which take a place that another writer's leave.
+            moves = [
+                [change(f"{n}-{at}", micros, {"k": f"k{at}-{(n + micros) % 4}"}) for at in range(20)]
+                for n in range(4)
+            ]
+            await stir(processor, moves, rounds=4)
+    assert dead_locks(impatient) == 0
+    assert len(model.rows()) == 80
