@@ -143,6 +143,7 @@ class SqlTarget:
         await session.run(_ONE_AT_A_TIME)
         table, types = self.store.table, dict(self.store.types or {})
         shape = await describe(session, table)
+        is_new = shape is None
         if shape is None:
             await session.run(self._creation(columns))
             shape = await describe(session, table)
@@ -160,7 +161,7 @@ class SqlTarget:
         )
         if problems:
             raise _NotUsableError(problems)
-        await self._prepare_ledger(session, has_run=has_run)
+        await self._prepare_ledger(session, has_run=has_run, is_new=is_new)
         facts = SqlFacts(
             table=table,
             columns={name: shape.columns[name].type for name in columns.columns},
@@ -189,7 +190,7 @@ class SqlTarget:
         limits = {name: "numeric" for name in columns.limits if name not in made}
         return create_table(store.table, {**made, **limits, **owner}, columns.key)
 
-    async def _prepare_ledger(self, session: Session, *, has_run: bool) -> None:
+    async def _prepare_ledger(self, session: Session, *, has_run: bool, is_new: bool) -> None:
         ledger = ledger_of(self.store.table)
         shape = await describe(session, ledger)
         if shape is None:
@@ -197,6 +198,13 @@ class SqlTarget:
         elif shape.lacks:
             raise _NotUsableError([f"its ledger: {lacking(shape, ledger)}"])
         kept, has_entries = await read_owner(session, self.store.table)
+        if is_new and has_entries:
+            message = (
+                f"it is not there, but its ledger {ledger!r} says what is in it, and none of that would be in a"
+                " new one; restore the table; or drop the ledger too, and set `start_here: true`, if changes"
+                " from here on are enough"
+            )
+            raise _NotUsableError([message])
         found = None if kept is None else Owner(**orjson.loads(kept))
         ours = Owner(self.application, self.processor.name, fingerprint(self.processor))
         starts_here = self.processor.start_here

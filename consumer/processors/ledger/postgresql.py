@@ -29,7 +29,7 @@ from consumer.stores.postgresql.database import Database, Session
 from consumer.stores.postgresql.names import quoted_table
 
 PURGE_SECONDS = 60.0
-_PURGED_AT_ONCE = 1_000
+PURGED_AT_ONCE = 1_000
 
 
 def sql_key(item: str) -> str:
@@ -73,7 +73,7 @@ class SqlLedger:
         self._forget = f"DELETE FROM {name} WHERE item = ANY($1::text[])"
         self._purge = (
             f"DELETE FROM {name} WHERE item IN (SELECT item FROM {name} WHERE expires < to_timestamp($1)"
-            f" ORDER BY expires LIMIT {_PURGED_AT_ONCE} FOR UPDATE SKIP LOCKED)"
+            f" ORDER BY expires LIMIT {PURGED_AT_ONCE} FOR UPDATE SKIP LOCKED) RETURNING 1"
         )
 
     async def lock(self, session: Session, keys: Iterable[str]) -> dict[str, Entry | None]:
@@ -123,14 +123,17 @@ class SqlLedger:
     async def purge_if_due(self, database: Database) -> None:
         """Now and then, take away some entries of items that have been gone for so long.
 
-        Nothing rests on it: where it can't be done now, it is done another time.
+        Nothing rests on it: where it can't be done now, it is done another time. Where there are more, it is
+        due again at once: nobody knows how fast items are deleted.
         """
         now = self._clock()
         if now < self._purge_at:
             return
         self._purge_at = now + PURGE_SECONDS
         with suppress(Unavailable):
-            await database.transaction(lambda session: session.run(Statement(self._purge, (now,))))
+            (gone,) = await database.transaction(lambda session: session.run(Statement(self._purge, (now,))))
+            if len(gone) == PURGED_AT_ONCE:
+                self._purge_at = now
 
 
 def _entry(row: Row) -> tuple[str, Entry | None]:

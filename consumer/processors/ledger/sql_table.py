@@ -4,7 +4,7 @@ from typing import cast
 
 from consumer.stores.postgresql.connecting import Statement
 from consumer.stores.postgresql.database import Session
-from consumer.stores.postgresql.names import quoted, quoted_table
+from consumer.stores.postgresql.names import quoted_table
 
 SUFFIX = "_tidemark"
 """What is added to a table's name to have its ledger's."""
@@ -21,13 +21,13 @@ def create_ledger(table: str) -> tuple[Statement, ...]:
     It is updated far more than it grows: the room left in each page keeps an entry's versions together.
     """
     name = quoted_table(ledger_of(table))
-    index = quoted(f"{ledger_of(table).rpartition('.')[2]}_due")
     return (
         Statement(
             f'CREATE TABLE {name} (item text COLLATE "C" PRIMARY KEY, v bigint, p text, d text, n bigint,'
             " holds jsonb, expires timestamptz) WITH (fillfactor = 80)"
         ),
-        Statement(f"CREATE INDEX {index} ON {name} (expires) WHERE expires IS NOT NULL"),
+        # PostgreSQL names it: a cut-over renames the table alone, and the next ledger's is not to be in its way.
+        Statement(f"CREATE INDEX ON {name} (expires) WHERE expires IS NOT NULL"),
     )
 
 

@@ -29,11 +29,11 @@ async def no_pause(_seconds: float) -> None:
 class Model:
     """A processor's table `orders` in PostgreSQL, and its rebuild."""
 
-    def __init__(self, url: str, shop: Shop, dynamodb: Api, clients: Clients) -> None:
+    def __init__(self, url: str, shop: Shop, dynamodb: Api, clients: Clients, *, generation: int = 0) -> None:
         store = {"postgresql": {"url": url, "table": "orders", "create": True, "types": {"total": "numeric"}}}
         projection = {"store": store, "key": {"id": "keys.id"}, "fields": {"total": "new.total"}}
         settings = shop.settings(processors=[{"name": "view", "projection": projection}])
-        self.plan: RebuildPlan = plan_rebuild(settings, "view", None, 0)
+        self.plan: RebuildPlan = plan_rebuild(settings, "view", None, generation)
         self.stores = Stores(clients, {})
         store_settings = self.plan.processor.store.postgresql
         assert store_settings is not None
@@ -91,6 +91,23 @@ async def test_readers_find_the_new_rows_under_the_old_name_and_the_old_ones_are
     assert model.ids("orders") == {"new"}
     assert model.ids("orders_before") == {"old"}
     await model.make_live()  # the live processor's ledger is its own, with entries in it
+
+
+async def test_what_was_cut_over_can_be_built_anew_once_more(
+    model: Model, shop: Shop, database: str, dynamodb: Api, clients: Clients
+) -> None:
+    await model.make_live()
+    await model.make_new()
+    await model.switch.swap()
+    model.run("DROP TABLE orders_before, orders_before_tidemark")
+
+    second = Model(database, shop, dynamodb, clients, generation=1)
+    await second.make_new()
+    second.put("orders_rebuild", "newer")
+    await second.switch.check()
+    await second.switch.swap()
+
+    assert second.ids("orders") == {"newer"}
 
 
 async def test_a_swap_whose_answer_was_lost_is_done_once(model: Model) -> None:
