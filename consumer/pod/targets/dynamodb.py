@@ -51,14 +51,22 @@ def _ledger_of(processor: Processor) -> str | None:
     return processor.ledger_name
 
 
-async def make_ledger(dynamodb: Api, name: str) -> None:
+async def make_ledger(dynamodb: Api, name: str, *, has_run: bool = False) -> None:
     """Make a ledger that is not there, with its TTL, and wait until it can be written to.
 
+    `has_run`: the application has settled changes, of which a ledger that is new knows nothing.
+
     Raises:
-        SettingsError: its TTL can't be enabled.
+        SettingsError: it lacks them, or its TTL can't be enabled.
         TableNotReadyError: it was not ACTIVE in time.
         Unavailable: AWS can't be asked now.
     """
+    if has_run and not await _is_there(dynamodb, name):
+        raise SettingsError(
+            f"ledger table {name!r} is not there, but the application has run: a new one would not know which"
+            " rows items have, or what is counted of them already; restore it, or set `start_here: true`, if"
+            " changes from here on are enough"
+        )
     await ensure_table(dynamodb, TableSchema(name, KEY))
     if await _expires(dynamodb, name):
         return
@@ -74,6 +82,11 @@ async def make_ledger(dynamodb: Api, name: str) -> None:
             f"ledger table {name!r} can't be made to expire its tombstones: {answer.body.get('message')};"
             f" enable TTL on its attribute {EXPIRES!r}, or allow dynamodb:UpdateTimeToLive"
         )
+
+
+async def _is_there(dynamodb: Api, name: str) -> bool:
+    answer = await dynamodb.call("DescribeTable", {"TableName": name}, expect=("ResourceNotFoundException",))
+    return answer.error is None
 
 
 async def _expires(dynamodb: Api, name: str) -> bool:

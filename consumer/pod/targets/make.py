@@ -37,7 +37,9 @@ async def make_targets(
         if index is not None and isinstance(facts, IndexFacts):
             await make_index(index, Catalog(stores.opensearch(index.store)), facts, has_run=has_run)
         if isinstance(facts, TableFacts) and facts.ledger is not None:
-            await make_ledger(stores.aws.client("dynamodb", facts.region), facts.ledger)
+            lacks_changes = has_run and not processor.start_here
+            dynamodb = stores.aws.client("dynamodb", facts.region)
+            await make_ledger(dynamodb, facts.ledger, has_run=lacks_changes)
         table = sql_target(settings.application, processor, source)
         if table is not None and isinstance(facts, SqlFacts):
             await table.make(stores.postgresql(table.store), has_run=has_run)

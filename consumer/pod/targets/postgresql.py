@@ -200,9 +200,9 @@ class SqlTarget:
         kept, has_entries = await read_owner(session, self.store.table)
         if is_new and has_entries:
             message = (
-                f"it is not there, but its ledger {ledger!r} says what is in it, and none of that would be in a"
-                " new one; restore the table; or drop the ledger too, and set `start_here: true`, if changes"
-                " from here on are enough"
+                f"it is not there, but its ledger {ledger!r} says what is in it, and none of that would be"
+                " in a new one; restore the table; or drop the ledger too, and set `start_here: true`, if"
+                " changes from here on are enough"
             )
             raise _NotUsableError([message])
         found = None if kept is None else Owner(**orjson.loads(kept))

@@ -26,7 +26,7 @@ def create_ledger(table: str) -> tuple[Statement, ...]:
             f'CREATE TABLE {name} (item text COLLATE "C" PRIMARY KEY, v bigint, p text, d text, n bigint,'
             " holds jsonb, expires timestamptz) WITH (fillfactor = 80)"
         ),
-        # PostgreSQL names it: a cut-over renames the table alone, and the next ledger's is not to be in its way.
+        # PostgreSQL names it: a cut-over renames the table alone, and the next ledger has one too.
         Statement(f"CREATE INDEX ON {name} (expires) WHERE expires IS NOT NULL"),
     )
 

@@ -183,6 +183,26 @@ async def test_a_ledger_is_made_with_its_ttl_and_taken_as_it_is_from_then_on(
         assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
 
 
+async def test_a_ledger_that_is_gone_is_not_made_anew_by_an_application_that_has_run(
+    shop: Shop, starter: Starter
+) -> None:
+    """By an empty one all that was counted would be counted again."""
+    shop.make_all()
+    store = {"dynamodb": {"table": shop.view}}
+    sums = {"store": store, "group_by": {"id": "new.day"}, "add": {"orders": "`1`"}}
+    await starter.prepare(shop.settings(processors=[{"name": "sums", "aggregate": sums}]))
+    await starter.checkpoint(shop.prefix)
+    ledger = f"{shop.view}-sums-ledger"
+    shop.aws.dynamodb.delete_table(TableName=ledger)
+
+    with pytest.raises(SettingsError, match=rf"ledger table '{ledger}' is not there.*has run"):
+        await starter.prepare(shop.settings(processors=[{"name": "sums", "aggregate": sums}]))
+    assert ledger not in shop.aws.dynamodb.list_tables()["TableNames"]
+    starting_here = {"name": "sums", "aggregate": sums, "start_here": True}
+    await starter.prepare(shop.settings(processors=[starting_here]))
+    assert ledger in shop.aws.dynamodb.list_tables()["TableNames"]
+
+
 async def test_a_look_at_the_settings_makes_no_ledger(shop: Shop, stores: Stores) -> None:
     shop.make_all()
     moving = {"store": {"dynamodb": {"table": shop.view}}, "key": {"id": "new.code"}}
