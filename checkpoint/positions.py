@@ -133,11 +133,24 @@ class Positions:
             return None
         return {name: value["S"] for name, value in item["fingerprints"]["M"].items()}
 
-    async def write_processors(self, fingerprints: Mapping[str, str]) -> None:
-        """Keep what the settings now have, once it is accepted."""
-        values = {name: {"S": fingerprint} for name, fingerprint in fingerprints.items()}
-        item: Item = {"key": {"S": PROCESSORS}, "fingerprints": {"M": values}}
-        await self._api.call("PutItem", {"TableName": self._table, "Item": item})
+    async def write_processors(
+        self, fingerprints: Mapping[str, str], over: Mapping[str, str] | None = None
+    ) -> bool:
+        """Keep what the settings now have, once it is accepted, instead of what was read (None: nothing).
+
+        False: something else stands there by now, such as what a cut-over has finished with meanwhile.
+        """
+        request: dict[str, object] = {
+            "TableName": self._table,
+            "Item": {"key": {"S": PROCESSORS}, "fingerprints": _fingerprints(fingerprints)},
+            "ConditionExpression": "attribute_not_exists(#key)" if over is None else "#of = :over",
+            "ExpressionAttributeNames": {"#key": "key"} if over is None else {"#of": "fingerprints"},
+        }
+        if over is not None:
+            request["ExpressionAttributeValues"] = {":over": _fingerprints(over)}
+        answer = await self._api.call("PutItem", request, expect=("ConditionalCheckFailedException",))
+        # An answer that was lost is asked for again, and then its own write is in the way.
+        return answer.error is None or await self.read_processors() == dict(fingerprints)
 
     async def read_shard(self, shard_id: str) -> ShardPosition | None:
         """One shard's row, read consistently."""
@@ -209,6 +222,10 @@ def is_complete(
         # From the trim horizon, or from a time the stream no longer had: what it holds is what was asked for.
         return is_fresh and not parents
     return now - since < retention_seconds
+
+
+def _fingerprints(fingerprints: Mapping[str, str]) -> dict[str, object]:
+    return {"M": {name: {"S": fingerprint} for name, fingerprint in fingerprints.items()}}
 
 
 def _item(position: ShardPosition) -> Item:

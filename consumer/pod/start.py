@@ -6,7 +6,7 @@ from datetime import datetime
 
 from checkpoint.leases import AtTimestamp, Start, TrimHorizon, create_tables, has_begun, read_leases, seed
 from checkpoint.positions import Positions, changed_processors
-from consumer.errors import SettingsError
+from consumer.errors import SettingsError, Unavailable
 from consumer.log import Logger
 from consumer.pod.letters import try_files
 from consumer.pod.models import Models
@@ -139,8 +139,9 @@ async def _accept_processors(
     refused += [(name, "has changed settings") for name in changes.changed if name not in starting_here]
     if running and refused:
         raise SettingsError("\n".join(_refusal(settings.application, *entry) for entry in refused))
-    if known != fingerprints:
-        await positions.write_processors(fingerprints)
+    if known != fingerprints and not await positions.write_processors(fingerprints, known):
+        message = f"another pod of {settings.application!r}, or a cut-over, changed its processors just now"
+        raise Unavailable(message, code="ProcessorsChanged")
 
 
 def _refusal(application: str, name: str, what: str) -> str:

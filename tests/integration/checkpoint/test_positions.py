@@ -37,10 +37,19 @@ async def test_no_source_is_known_before_one_is_written(positions: Positions) ->
 
 async def test_no_processors_are_known_before_some_are_written(positions: Positions) -> None:
     assert await positions.read_processors() is None
-    await positions.write_processors({"order-view": "blue", "sales": "green"})
-    assert await positions.read_processors() == {"order-view": "blue", "sales": "green"}
-    await positions.write_processors({"sales": "red"})
+    first = {"order-view": "blue", "sales": "green"}
+    assert await positions.write_processors(first)
+    assert await positions.read_processors() == first
+    assert await positions.write_processors({"sales": "red"}, first)
     assert await positions.read_processors() == {"sales": "red"}
+
+
+async def test_processors_take_the_place_of_those_that_were_read_alone(positions: Positions) -> None:
+    assert await positions.write_processors({"sales": "green"})
+    assert not await positions.write_processors({"sales": "blue"})
+    assert not await positions.write_processors({"sales": "blue"}, {"sales": "red"})
+    assert await positions.read_processors() == {"sales": "green"}
+    assert await positions.write_processors({"sales": "green"}, {"sales": "red"}), "as our own lost answer"
 
 
 @pytest.mark.parametrize(
