@@ -31,7 +31,7 @@ from consumer.settings.context import TableFacts
 from consumer.shard.envelopes import decode
 
 SEGMENTS = 4
-_PAGE_ITEMS = 500
+PAGE_ITEMS = 500
 _SHOWN = 10
 
 
@@ -70,6 +70,7 @@ class Scan:
         rebuilds: the rebuild's own rows.
         patience: waits where AWS can't be asked, until somebody says stop.
         clock: Unix seconds.
+        page_items: how many items are read and handed over at once, in each segment.
     """
 
     def __init__(
@@ -80,7 +81,9 @@ class Scan:
         rebuilds: Rebuilds,
         patience: Patience,
         clock: Callable[[], float],
+        page_items: int = PAGE_ITEMS,
     ) -> None:
+        self._page_items = page_items
         self._dynamodb = dynamodb
         self._source = source
         self._target = target
@@ -149,7 +152,7 @@ class Scan:
             "ConsistentRead": True,
             "Segment": segment.number,
             "TotalSegments": SEGMENTS,
-            "Limit": _PAGE_ITEMS,
+            "Limit": self._page_items,
         }
         return request if segment.after is None else {**request, "ExclusiveStartKey": segment.after}
 

@@ -76,7 +76,7 @@ class World:
     ) -> Scan:
         patience = Patience(self.stop, random.random, lambda _: None)
         target = Target("view", processor or self.processor, keeps_state=True)
-        scan = Scan(self._dynamodb, self.source, target, self._rebuilds, patience, time.time)
+        scan = Scan(self._dynamodb, self.source, target, self._rebuilds, patience, time.time, page_items=3)
         await scan.run(is_too_old=is_too_old)
         return scan
 

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from checkpoint.positions import SUFFIX, Positions, ProcessorPosition, ShardPosition
+from checkpoint.control import Control
+from checkpoint.positions import SUFFIX, Positions, ProcessorPosition, ShardPosition, Stopped
 from consumer.log import open_log
 from consumer.metrics import Metrics
 from consumer.processors.base import fingerprint
 from consumer.record import Position
 from consumer.shard.bookkeeping import Bookkeeper, Books
+from consumer.shard.brake import Brake
 from consumer.shard.standstill import Standstill
 from consumer.shard.window import Window
 from tests.support.changes import in_stream
@@ -102,3 +104,23 @@ async def test_where_a_processor_was_with_other_settings_says_nothing() -> None:
 
 async def test_a_processor_that_is_replayed_is_where_the_replay_is() -> None:
     assert await written(ProcessorPosition("10", 0, VIEW), 3, replay=True) == "3"
+
+
+async def test_that_a_processor_stands_still_is_told_again_over_what_a_process_without_the_lease_wrote() -> (
+    None
+):
+    path = make_path({"view": HeldProcessor()}, Window(records=100, size=1_000_000), Letters())
+    standstill = Standstill(shard_context(), path, {"view": Brake(None, is_stopping=lambda: False)})
+    standstill.heed({"view": Control(phase="stop", token="t", into="view-2")})  # noqa: S106 - no secret
+    positions = Positions(InMemoryDynamoDB({APPLICATION + SUFFIX: Table("key")}), APPLICATION)
+    kept = Books("shardId-0", None, parked=None)
+    metrics, log = Metrics(CollectorRegistry()), open_log(BytesIO())
+    bookkeeper = Bookkeeper(shard_context(), path, kept, metrics, positions, Path(), log, standstill)
+    await bookkeeper.write_positions()
+    await positions.write_shard(ShardPosition("shardId-0", {}, None))
+
+    await bookkeeper.write_positions()
+
+    row = await positions.read_shard("shardId-0")
+    assert row is not None
+    assert row.stopped == {"view": Stopped("t", "pod-0", None)}

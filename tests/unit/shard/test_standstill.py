@@ -107,6 +107,7 @@ async def test_a_shard_that_begins_meanwhile_has_written_nothing() -> None:
         at.accept("a")
         assert at.told() == {"view": Stopped("t", "pod-0", None)}
         assert at.standstill.told(("7", 0), {"view": ("9", 1)})["view"].place == ("9", 1)
+        assert at.standstill.told(("10", 0), {"view": ("9", 1)})["view"].place == ("10", 0)
 
 
 async def test_it_stands_still_on_a_model_it_does_not_know() -> None:
