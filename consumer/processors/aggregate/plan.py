@@ -92,7 +92,9 @@ _Move = tuple[str, Mapping[str, Decimal]]
 
 
 def _moves(change: Sums, wanted: Sums) -> list[_Move]:
-    return [(group, wanted.get(group, {})) for group in sorted(change)]
+    # What goes comes first: so no entry on the way is larger than both of those at its ends.
+    ordered = sorted(change, key=lambda group: (group in wanted, group))
+    return [(group, wanted.get(group, {})) for group in ordered]
 
 
 def _chunks(moves: Sequence[_Move]) -> Iterator[Sequence[_Move]]:

@@ -8,16 +8,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from consumer.attributes import RESERVED
-from consumer.errors import Unavailable
+from consumer.errors import Rejected, Unavailable
 from consumer.processors.base import ProcessorTools
 from consumer.processors.gate import LATE_SECONDS, dynamodb_equal, dynamodb_equal_values
-from consumer.processors.ledger.entry import KEY, NOTHING, Entry, entry_key, from_item, to_item
+from consumer.processors.ledger.entry import KEY, NOTHING, Entry, entry_key, from_item, size_of, to_item
 from consumer.processors.ledger.transactions import Action, action
 from consumer.processors.source import DynamoDB
+from consumer.record import Image
 
 _KEYS_A_CALL = 100
 _MOST_CALLS = 8
 _FIRST_PAUSE_SECONDS = 0.05
+
+_MOST_BYTES = 400 * 1024
+"""Of an item ("Quotas in Amazon DynamoDB")."""
 
 
 class LedgerTable:
@@ -70,7 +74,11 @@ class LedgerTable:
         raise Unavailable(message, code="UnprocessedKeys")
 
     def put(self, item: str, entry: Entry, over: Entry) -> Action:
-        """The action that writes an entry over another, provided that this stands there exactly as read."""
+        """The action that writes an entry over another, provided that this stands there exactly as read.
+
+        Raises:
+            Rejected: no item can be as large.
+        """
         lasts = self.tombstone_seconds + LATE_SECONDS
         request: dict[str, object] = {
             "TableName": self._name,
@@ -82,4 +90,17 @@ class LedgerTable:
             request["ExpressionAttributeValues"] = dynamodb_equal_values(over.stamp)
         else:
             request["ConditionExpression"] = "attribute_not_exists(#t)"
-        return action("Put", request)
+        put = action("Put", request)
+        if len(put) > _MOST_BYTES:  # its JSON is longer than the item
+            _see_that_it_fits(to_item(entry_key(item), entry, 0), len(entry.holds))
+        return put
+
+
+def _see_that_it_fits(item: Image, count: int) -> None:
+    size = size_of(item)
+    if size > _MOST_BYTES:
+        message = (
+            f"the item has {count:,} rows or groups, and its entry in the ledger would be {size:,} bytes;"
+            f" DynamoDB takes {_MOST_BYTES:,}"
+        )
+        raise Rejected(message, code="EntryTooLarge")

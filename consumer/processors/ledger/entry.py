@@ -99,6 +99,19 @@ def to_item(key: str, entry: Entry, expires: int) -> Image:
     return item
 
 
+def size_of(item: Image) -> int:
+    """The bytes that DynamoDB counts of an entry ("DynamoDB item sizes and formats"), or a few more."""
+    return sum(len(name.encode()) + _size_of(value) for name, value in item.items())
+
+
+def _size_of(value: AttributeValue) -> int:
+    ((kind, content),) = value.items()
+    if kind == "M":
+        parts = cast("Image", content)
+        return 3 + len(parts) + size_of(parts)
+    return len(str(content).encode())
+
+
 def from_item(item: Image) -> Entry:
     """Read an entry.
 

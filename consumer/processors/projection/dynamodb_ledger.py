@@ -170,7 +170,10 @@ class LedgeredRowSink:
             if not parts:
                 return ()
         parts = [part._replace(action=None) if part.text in attempt.lost else part for part in parts]
-        return list(steps(entry, parts, stamp))
+        ahead = list(steps(entry, parts, stamp))
+        if len(ahead) > 1:  # no step is taken where the last one could not be
+            self._ledger.put(attempt.write.item, ahead[-1].entry, entry)
+        return ahead
 
     async def _take(self, attempt: _Attempt, step: Step) -> bool:
         """Carry out a step; False: it was refused, and the attempt knows more now."""

@@ -175,7 +175,7 @@ async def test_an_item_whose_own_entry_is_too_large_is_rejected_and_no_row_is_lo
     error = outcomes[1].error
     assert isinstance(error, Rejected)
     assert (outcomes[0], outcomes[2], error.by_store) == (APPLIED, APPLIED, False)
-    assert "Item size" in str(error)
+    assert error.code == "EntryTooLarge"
     assert bench.dynamodb.calls == ["BatchGetItem", *["TransactWriteItems"] * 3]
 
 

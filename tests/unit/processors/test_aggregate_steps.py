@@ -109,3 +109,23 @@ async def test_an_order_whose_later_step_is_rejected_stays_counted_as_its_entry_
     assert len(bench.counted()) == 100
     assert await bench.processor().process([change(None, 6, old=large)]) == [APPLIED]
     assert bench.counted() == theirs
+
+
+async def test_an_order_of_more_groups_than_an_entry_can_hold_is_rejected_with_nothing_of_it_counted() -> (
+    None
+):
+    bench = SumsBench(**LINES)
+    large = order("a", *((f"{number:05}{'x' * 80}", "1") for number in range(4_000)))
+    (outcome,) = await bench.processor().process([change(large, 5)])
+    assert getattr(outcome.error, "code", None) == "EntryTooLarge"
+    assert getattr(outcome.error, "by_store", None) is False
+    assert (bench.counted(), bench.entry("a")) == ({}, None)
+
+
+async def test_an_order_all_of_whose_many_groups_change_takes_no_larger_entry_on_the_way() -> None:
+    bench = SumsBench(**LINES)
+    before = order("a", *((f"z{number:05}{'x' * 80}", "1") for number in range(2_200)))
+    after = order("a", *((f"a{number:05}{'x' * 80}", "1") for number in range(2_200)))
+    assert await bench.processor().process([change(before, 5)]) == [APPLIED]
+    assert await bench.processor().process([change(after, 6, old=before)]) == [APPLIED]
+    assert {group[0] for group in bench.counted()} == {"a"}

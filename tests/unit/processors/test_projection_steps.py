@@ -163,3 +163,12 @@ async def test_a_key_that_is_taken_is_found_out_at_any_step() -> None:
     assert not bench.rows().keys() & shown(LONG).keys()
     assert await bench.processor().process([change("o", 2, lined(OTHER))]) == [APPLIED]
     assert bench.rows() == shown(OTHER)
+
+
+async def test_an_item_of_more_rows_than_an_entry_can_hold_is_rejected_with_none_of_them_written() -> None:
+    bench = RowsBench(**BY_LINE)
+    rows = {f"{number:05}{'x' * 80}": "1" for number in range(4_000)}
+    (outcome,) = await bench.processor().process([change("o", 1, lined(rows))])
+    assert getattr(outcome.error, "code", None) == "EntryTooLarge"
+    assert getattr(outcome.error, "by_store", None) is False
+    assert (bench.rows(), bench.ledger.rows) == ({}, {})
