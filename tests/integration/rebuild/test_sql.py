@@ -1,5 +1,6 @@
 """A rebuild's table in a real PostgreSQL, and the swap of the two: all at once, and once only."""
 
+import asyncio
 from typing import LiteralString
 
 import psycopg
@@ -7,9 +8,11 @@ import pytest
 from psycopg import sql
 
 from checkpoint.api import Api
+from checkpoint.control import Controls
 from checkpoint.positions import Positions
 from checkpoint.rebuilds import Rebuilds
 from consumer.aws.clients import Clients
+from consumer.commands.cutover.run import Cutover, RefusedError
 from consumer.commands.cutover.sql import SqlSwitch
 from consumer.commands.rebuild.plan import RebuildPlan, plan_rebuild
 from consumer.commands.rebuild.sql import make_sql_table
@@ -17,7 +20,10 @@ from consumer.errors import SettingsError
 from consumer.pod.targets.postgresql import SqlTarget
 from consumer.settings.context import TableFacts
 from consumer.stores.opened import Stores
+from tests.integration.conftest import Aws
 from tests.integration.pod.conftest import REGION, Shop
+from tests.integration.rebuild.conftest import Played
+from tests.integration.rebuild.test_cutover import KilledError, Stage, Stream
 
 SOURCE = TableFacts(name="orders", region=REGION, partition_key="id", key_types={"id": "S"})
 
@@ -187,3 +193,52 @@ async def test_where_the_new_table_was_dropped_nothing_is_done(model: Model) -> 
     with pytest.raises(SettingsError, match="is not there"):
         await model.switch.swap()
     assert model.ids("orders") == {"old"}
+
+
+@pytest.mark.parametrize("step", ["stop", "reached", "swapping", "swapped"])
+async def test_a_cut_over_that_is_killed_around_the_swap_is_run_again_and_goes_on(
+    model: Model, aws: Aws, dynamodb: Api, step: str
+) -> None:
+    live, rebuilt = (Played(aws, dynamodb, of) for of in (model.plan.live, model.plan.settings))
+    await live.make()
+    await rebuilt.make()
+    await rebuilt.settled(5)
+    await live.settled(5)
+    await model.make_live()
+    await model.make_new()
+    model.put("orders_rebuild", "new")
+    obeying = asyncio.create_task(live.obey(5))
+
+    with pytest.raises(KilledError):
+        await run_cutover(dynamodb, model, Stage(dies_after=step))
+    await obeying
+    await run_cutover(dynamodb, model, Stage())
+
+    assert model.ids("orders") == {"new"}
+    control = (await Controls(dynamodb, model.plan.live.application).read())["view"]
+    assert (control.phase, control.generation) == ("live", 1)
+
+
+async def test_a_swap_that_can_not_be_done_is_taken_back(model: Model, aws: Aws, dynamodb: Api) -> None:
+    live, rebuilt = (Played(aws, dynamodb, of) for of in (model.plan.live, model.plan.settings))
+    await live.make()
+    await rebuilt.make()
+    await rebuilt.settled(5)
+    await model.make_live()
+    await model.make_new()
+    obeying = asyncio.create_task(live.obey(5))
+    with pytest.raises(KilledError):
+        await run_cutover(dynamodb, model, Stage(dies_after="swapping"))
+    await obeying
+    model.run("DROP TABLE orders_rebuild")
+
+    with pytest.raises(RefusedError, match="goes on as before"):
+        await run_cutover(dynamodb, model, Stage())
+
+    control = (await Controls(dynamodb, model.plan.live.application).read())["view"]
+    assert (control.phase, control.generation) == ("live", 0)
+
+
+async def run_cutover(dynamodb: Api, model: Model, stage: Stage) -> None:
+    cutover = Cutover(dynamodb, Stream("1"), model.plan, model.switch, stage.tools, allows_missing=True)
+    await cutover.run()
