@@ -49,7 +49,8 @@ def renew_when_cut_over(pod: Pod, controls: Controls, context: ShardContext, log
 
     async def look() -> None:
         for name, control in (await controls.read()).items():
-            if name in names and control.generation != context.generation_of(name):
+            is_decided = control.phase == "live"
+            if name in names and is_decided and control.generation != context.generation_of(name):
                 log.info("cut over: the daemon is started anew", processor=name, model=control.into)
                 pod.supervisor.renew()
 

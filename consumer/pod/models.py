@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from checkpoint.api import Api
-from checkpoint.control import NEVER, Control, Controls
+from checkpoint.control import Control, Controls
 from checkpoint.positions import SUFFIX, Positions
 from consumer.errors import SettingsError, Unavailable
 from consumer.processors.base import fingerprint
 from consumer.settings.model import Settings
 from consumer.settings.moved import moved, with_processors
+
+UNDECIDED = -1
+"""Of a processor whose model is being swapped: what its target is now, only the cut-over can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +20,9 @@ class Models:
     """What was cut over.
 
     Attributes:
-        generations: how often, of the processors that were.
-        halted: those whose model was made by other settings than these, and what to do.
+        generations: how often, of the processors that were; UNDECIDED while one is.
+        halted: those that write nothing, and why: their model was made by other settings than these, or is
+            being swapped.
         known: the fingerprints the application has run with, by processor; None: it never ran.
         rebuilds: the applications that built what was cut over to: their dead letters are the live one's now.
     """
@@ -46,18 +50,23 @@ async def read_models(settings: Settings, dynamodb: Api) -> Models:
             f"application: not allowed to read table {settings.application + SUFFIX!r}, which says where"
             " processors that were cut over write; allow dynamodb:GetItem on it"
         ) from None
-    names = [processor.name for processor in settings.processors]
-    generations = {name: controls[name].generation for name in names if name in controls}
+    found = {
+        processor.name: (processor, control)
+        for processor in settings.processors
+        if (control := controls.get(processor.name)) is not None
+    }
+    swapping = {name for name, (_, control) in found.items() if control.phase == "swapping"}
+    cut_over = {name: control for name, (_, control) in found.items() if control.generation}
+    made_by_others = {
+        name for name in cut_over if (known or {}).get(name) not in (None, fingerprint(found[name][0]))
+    }
     return Models(
-        generations={name: number for name, number in generations.items() if number},
-        halted={
-            processor.name: halt(processor.name, controls.get(processor.name, NEVER))
-            for processor in settings.processors
-            if generations.get(processor.name)
-            and (known or {}).get(processor.name) not in (None, fingerprint(processor))
-        },
+        generations={name: control.generation for name, control in cut_over.items()}
+        | dict.fromkeys(swapping, UNDECIDED),
+        halted={name: halt(name, cut_over[name]) for name in made_by_others}
+        | {name: _wait(name, found[name][1]) for name in swapping},
         known=known,
-        rebuilds=frozenset(controls[name].application for name in generations if generations[name]),
+        rebuilds=frozenset(control.application for control in cut_over.values()),
     )
 
 
@@ -82,4 +91,11 @@ def halt(name: str, control: Control) -> str:
     return (
         f"processors.{name} was cut over to a model that other settings made (as {control.into!r}): it writes"
         " nothing until this pod runs with the settings the rebuild was made with"
+    )
+
+
+def _wait(name: str, control: Control) -> str:
+    return (
+        f"processors.{name} is being cut over to {control.into!r}: it writes nothing until `tidemark cutover`"
+        " is done; should that have died, run it again"
     )

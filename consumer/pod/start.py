@@ -129,7 +129,7 @@ async def _accept_processors(
     known = models.known
     fingerprints = {
         processor.name: (known or {})[processor.name]
-        if processor.name in models.halted
+        if processor.name in models.halted and processor.name in (known or {})
         else fingerprint(processor)
         for processor in settings.processors
     }

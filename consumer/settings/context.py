@@ -90,9 +90,9 @@ class ShardContext(BaseModel):
     first_start_at: float
     """Unix seconds of the application's first start, from the positions table."""
     generations: dict[str, int] = {}
-    """How often each processor was cut over to a new model, where it was, by its name."""
+    """How often each processor was cut over to a new model, where it was, by its name; -1: it is just now."""
     halted: dict[str, str] = {}
-    """Processors whose settings their model was not made by, and what to do; such a one writes nothing."""
+    """Processors that write nothing, and why: their model was made by other settings, or is being swapped."""
 
     @property
     def tombstone_seconds(self) -> float:
