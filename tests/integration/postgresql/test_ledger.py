@@ -36,3 +36,22 @@ async def test_a_table_that_was_dropped_is_not_made_anew_beside_a_ledger_that_sa
     with pytest.raises(SettingsError, match="its ledger 'view_tidemark' says what is in it"):
         await model.make(has_run=True)
     assert model.query("SELECT to_regclass('view')") == [(None,)]
+
+
+async def test_a_ledger_whose_entries_name_rows_by_other_columns_is_refused_even_where_it_starts_here(
+    database: str,
+) -> None:
+    """An item's next change could not take away the rows it has."""
+    model = SqlModel(database)
+    async with model.open() as processor:
+        await kinds(processor, put("a", 5, v="1"))
+    model.query("ALTER TABLE view ADD COLUMN line text, DROP CONSTRAINT view_pkey, ADD UNIQUE (id, line)")
+    key = {"id": "keys.id", "line": "new.line"}
+    changed = SqlModel(database, {"key": key, "fields": {"v": "new.v"}}, start_here=True)
+
+    with pytest.raises(SettingsError, match="its entries name rows by id, and not by id, line"):
+        await changed.make()
+
+    model.query("DROP TABLE view_tidemark")
+    async with changed.open() as processor:
+        assert await kinds(processor, put("a", 6, v="2", line="7")) == ["applied"]

@@ -194,6 +194,29 @@ async def test_a_row_of_nobodys_is_taken_over_where_the_settings_say_so(database
     assert model.rows() == [("a", "1")]
 
 
+async def test_an_item_that_leaves_a_row_by_now_anothers_leaves_it_alone(places: SqlModel) -> None:
+    async with places.open() as processor:
+        await kinds(processor, put("a", 5, place="p"))
+        places.query("DELETE FROM view")  # by hand, so that nobody says it is free but the table
+        assert await kinds(processor, put("b", 5, place="p")) == ["applied"]
+        assert await kinds(processor, put("a", 6, place="q")) == ["applied"]
+    assert places.rows() == [("p", "b"), ("q", "a")]
+
+
+async def test_an_entry_that_is_purged_while_it_is_about_to_be_read_is_waited_for(model: SqlModel) -> None:
+    async with model.open() as processor:
+        model.query(
+            "CREATE FUNCTION purge() RETURNS trigger LANGUAGE plpgsql"
+            " AS $$ BEGIN DELETE FROM view_tidemark WHERE item = 'a'; RETURN NULL; END $$"
+        )
+        model.query("CREATE TRIGGER purge AFTER INSERT ON view_tidemark EXECUTE FUNCTION purge()")
+        with pytest.raises(Unavailable, match="purged while it was about to be read") as raised:
+            await processor.process([put("a", 5, v="1")])
+        assert raised.value.of_item
+        model.query("DROP TRIGGER purge ON view_tidemark")
+        assert await kinds(processor, put("a", 5, v="1")) == ["applied"]
+
+
 async def test_columns_of_others_stay_as_they_are(model: SqlModel) -> None:
     async with model.open() as processor:
         await kinds(processor, put("a", 5, v="1"))
@@ -203,7 +226,11 @@ async def test_columns_of_others_stay_as_they_are(model: SqlModel) -> None:
     assert model.rows() == [("a", "2", "mine")]
 
 
-@pytest.mark.parametrize("identity", ["k" * 2_000 + "1", "é" * 1_024, "a\0b"])
+LONG = "".join(chr(0x4E00 + at * 7 % 20_000) for at in range(1_000))
+"""3,000 bytes, hardly to be compressed: more than an index takes, and less than DynamoDB's two keys have."""
+
+
+@pytest.mark.parametrize("identity", [LONG, "a\0b"], ids=["long", "nul"])
 async def test_an_item_whose_identity_fits_no_index_is_known_by_a_digest(
     database: str, identity: str
 ) -> None:

@@ -355,24 +355,38 @@ def dead_locks(url: str) -> int:
     return int(count)
 
 
-async def stir(processor: Processor, deliveries: Sequence[Sequence[ChangeRecord]], rounds: int = 6) -> None:
-    """Deliver each as often, in any order, all at once."""
+async def stir(
+    processor: Processor, deliveries: Sequence[Sequence[ChangeRecord]], url: str, held: str
+) -> None:
+    """Deliver all at once, each in an order of its own, to go on from where all wait for what is held."""
 
     async def deliver(changes: Sequence[ChangeRecord], seed: int) -> None:
         await kinds(processor, *random.Random(seed).sample(changes, len(changes)))
 
-    for at in range(rounds):
-        await asyncio.gather(*(deliver(changes, at * 100 + n) for n, changes in enumerate(deliveries)))
+    with locked(url, held) as other:
+        writing = [asyncio.create_task(deliver(changes, n)) for n, changes in enumerate(deliveries)]
+        assert await asyncio.to_thread(eventually, lambda: waiting(url) == len(deliveries))
+        other.rollback()
+        await asyncio.gather(*writing)
 
 
+@pytest.mark.parametrize(
+    "held",
+    [
+        "INSERT INTO view_tidemark (item) VALUES ('i20')",
+        "SELECT FROM view_tidemark WHERE item = 'i20' FOR UPDATE",
+    ],
+    ids=["new", "there"],
+)
 async def test_entries_are_locked_in_one_order_so_that_writers_never_lock_each_other_out(
-    impatient: str,
+    impatient: str, held: str
 ) -> None:
     model = SqlModel(impatient)
     async with model.open() as processor:
-        for micros in (5, 6):  # entries that are new, and entries that are there
-            changes = [put(f"i{at}", micros, v=str(micros)) for at in range(40)]
-            await stir(processor, [changes] * 8)
+        if "FOR UPDATE" in held:
+            await kinds(processor, *(put(f"i{at}", 4, v="1") for at in range(40)))
+        changes = [put(f"i{at}", 5, v="2") for at in range(40)]
+        await stir(processor, [changes] * 8, impatient, held)
     assert dead_locks(impatient) == 0
 
 
@@ -383,7 +397,7 @@ async def test_sums_are_added_to_in_one_order_so_that_writers_never_lock_each_ot
     model = SqlModel(impatient, settings, kind="aggregate", store={"types": {"g": "text"}})
     async with model.open() as processor:
         items = [[change(f"{n}-{at}", 5, {"g": f"g{at}"}) for at in range(40)] for n in range(8)]
-        await stir(processor, items, rounds=2)
+        await stir(processor, items, impatient, "INSERT INTO view VALUES ('g20', 0)")
     assert dead_locks(impatient) == 0
     assert model.rows() == sorted((f"g{at}", 8) for at in range(40))
 
@@ -394,12 +408,19 @@ async def test_rows_are_locked_in_one_order_so_that_items_that_swap_never_lock_e
     settings = {"key": {"k": "new.k"}, "fields": {"id": "keys.id"}}
     model = SqlModel(impatient, settings, store={"types": {"k": "text", "id": "text"}})
     async with model.open() as processor:
-        for micros in range(5, 13):
-            # Writer n has items of its own, which take a place that another writer's leave.
-            moves = [
+
+        def placed(micros: int) -> list[list[ChangeRecord]]:
+            """Writer n has items of its own, and each takes a place that another writer's item leaves."""
+            return [
                 [change(f"{n}-{at}", micros, {"k": f"k{at}-{(n + micros) % 4}"}) for at in range(20)]
                 for n in range(4)
             ]
-            await stir(processor, moves, rounds=4)
+
+        for changes in placed(5):
+            await kinds(processor, *changes)
+        held = "SELECT FROM view WHERE k LIKE 'k7-%' FOR UPDATE"
+        await stir(processor, placed(6), impatient, held)
+        for changes in placed(6):  # by now each has left its place
+            assert set(await kinds(processor, *changes)) <= {"applied", "stale"}
     assert dead_locks(impatient) == 0
     assert len(model.rows()) == 80
