@@ -58,6 +58,23 @@ def judge(row: Stamp | None, change: Stamp) -> Verdict:
     return Verdict.TIE
 
 
+def judge_settled(row: Stamp, change: Stamp) -> Verdict:
+    """The same of what the source was read to hold, at the version of a change that ties.
+
+    Within the tick it is written even where the row holds the same: that takes the row's round on, so that
+    nobody who read the source before can write any more.
+
+        row A, round 0   zombie reads the source: B    the source is A again   we read it: A, as the row
+        ------|--------------------|-----------------------------|----------------------|------------> time
+                                   '---- its write of B over (A, round 0) must fail from here on ---->
+    """
+    verdict = judge(row, change)
+    if verdict is not Verdict.STALE:
+        return verdict
+    held = row.version.floor(change.version.granularity)
+    return Verdict.STALE if held > change.version.floor(row.version.granularity) else Verdict.TIE
+
+
 def merge(row: Version, change: Version) -> Version:
     """The version of a settled tie: told by the coarser clock, so that what tied before ties again."""
     granularity = max(row.granularity, change.granularity)

@@ -16,6 +16,7 @@ from consumer.processors.gate import (
     Stamp,
     Verdict,
     judge,
+    judge_settled,
     settled,
     stamp_from_attribute,
     stamp_to_attribute,
@@ -69,12 +70,14 @@ def admit(held: Stamp, change: Stamp, over: Stamp | None) -> tuple[Verdict, Stam
     Returns:
         NEWER, and the stamp to write; or STALE or TIE, and the entry's own.
     """
-    verdict = judge(held if over is None else over, change)
-    if verdict is not Verdict.STALE and over not in (None, held):
+    verdict = judge(held, change) if over is None else judge_settled(held, change)
+    if verdict is Verdict.STALE:
+        return verdict, held
+    if over not in (None, held):
         return Verdict.TIE, held  # somebody wrote since: the source is to be read again
     if verdict is Verdict.NEWER:
         return verdict, Stamp(change.version, change.digest, held.round + 1)
-    if verdict is Verdict.TIE and over is not None:
+    if over is not None:
         return Verdict.NEWER, settled(held, change)
     return verdict, held
 

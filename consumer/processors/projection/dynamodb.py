@@ -29,6 +29,7 @@ from consumer.processors.gate import (
     dynamodb_equal_values,
     dynamodb_newer_values,
     judge,
+    judge_settled,
     settled,
     stamp_from_attribute,
     stamp_to_attribute,
@@ -116,7 +117,7 @@ class RowSink:
 
     async def _settle(self, write: Write[Desired], held: Stamp) -> Written:
         """Write what the source says at the tie's version, if the row is as it was read."""
-        verdict = judge(held, write.stamp)
+        verdict = judge_settled(held, write.stamp)
         if verdict is Verdict.STALE:
             return STALE
         if verdict is Verdict.NEWER:  # what tied is gone: expired, or written over by somebody foreign

@@ -51,6 +51,7 @@ class _Attempt:
         entry: the ledger's, as it stands for all that is known.
         over: what the write is to replace, for a tie.
         tried: the entry that was last tried to be written.
+        ends: whether that is the whole of it.
         lost: rows of the entry that are not the item's any more: somebody else's hands were there.
         taken: the key of a row that another item has; the rows that the item should not have are given up.
     """
@@ -61,6 +62,7 @@ class _Attempt:
     entry: Entry
     over: Stamp | None
     tried: Entry | None = None
+    ends: bool = False
     lost: set[str] = field(default_factory=set)
     taken: str | None = None
 
@@ -142,12 +144,16 @@ class LedgeredRowSink:
 
     async def _carry_out(self, attempt: _Attempt) -> Written:
         for _ in range(_MOST_TRIES):
+            if attempt.ends and attempt.entry == attempt.tried:
+                return APPLIED
             verdict, stamp = admit(attempt.entry.stamp, attempt.write.stamp, attempt.over)
             if verdict is Verdict.TIE:
                 return stamp
             if verdict is Verdict.STALE:
-                return APPLIED if attempt.entry == attempt.tried else STALE
-            for step in self._steps(attempt, stamp):
+                return STALE
+            todo = self._steps(attempt, stamp)
+            for step in todo:
+                attempt.ends = attempt.taken is None and step is todo[-1]
                 if self._tools.is_stopping():
                     return HELD
                 if not await self._take(attempt, step):

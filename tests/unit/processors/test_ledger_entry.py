@@ -89,8 +89,13 @@ def test_a_tie_is_told_anew_where_somebody_wrote_since() -> None:
     assert admit(NOTHING.stamp, stamp(5_400, "two"), HELD) == (Verdict.TIE, NOTHING.stamp)
 
 
-def test_what_the_source_holds_is_stale_where_the_entry_holds_it_already() -> None:
-    assert admit(HELD, stamp(5_400, "one"), HELD) == (Verdict.STALE, HELD)
+def test_what_the_source_holds_is_written_again_lest_an_earlier_reader_of_it_still_writes() -> None:
+    assert admit(HELD, stamp(5_400, "one"), HELD) == (Verdict.NEWER, stamp(5_000, "one", MS, 4))
+
+
+def test_what_the_source_held_is_stale_where_a_newer_change_came_since() -> None:
+    newer = stamp(6_000, "two", MS, 4)
+    assert admit(newer, stamp(5_400, "one"), HELD) == (Verdict.STALE, newer)
 
 
 def test_what_took_the_place_of_an_entry_that_went_is_replaced_by_what_is_newer() -> None:

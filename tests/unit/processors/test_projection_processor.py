@@ -9,7 +9,8 @@ import pytest
 
 from consumer.attributes import RESERVED, digest
 from consumer.errors import Rejected, Unavailable
-from consumer.processors.base import APPLIED, SKIPPED, STALE
+from consumer.processors.base import APPLIED, SKIPPED, STALE, Outcome
+from consumer.processors.gate import stamp_from_attribute
 from consumer.processors.gated import GatedProcessor
 from consumer.processors.projection.dynamodb import CONNECTIONS, RowSink
 from consumer.processors.projection.mapping import Desired, ProjectionMapping
@@ -158,15 +159,40 @@ async def test_a_tie_ends_at_what_the_source_says_at_the_ties_version(
     assert (outcomes, world.ties) == ([APPLIED, APPLIED], 1)
     assert world.dynamodb.calls == ["PutItem", "PutItem", "GetItem", "PutItem"]
     assert shown(world.view.row(id="a")) == (truth or {"id": {"S": "a"}})
-    assert await processor.process([put("a", 5_000, v="1", granularity=MS)]) == [STALE]
+    assert await processor.process([put("a", 5_000, v="1", granularity=MS)]) == [APPLIED]
     assert await processor.process([put("a", 6_000, v="4", granularity=MS)]) == [APPLIED]
     assert shown(world.view.row(id="a")) == item("4")
 
 
-async def test_a_tie_whose_row_holds_the_truth_already_is_stale(world: World) -> None:
+async def test_a_tie_whose_row_holds_the_truth_already_is_written_again_at_the_next_round(
+    world: World,
+) -> None:
     world.source.put(item("1"))
     outcomes = await world.processor().process([put("a", 5, v="1"), put("a", 5, v="2")])
-    assert outcomes == [APPLIED, STALE]
+    row = world.view.row(id="a")
+    assert (outcomes, shown(row)) == ([APPLIED, APPLIED], item("1"))
+    assert row is not None
+    assert stamp_from_attribute(row[RESERVED]).round == 1
+
+
+async def test_who_read_the_source_before_it_came_back_to_what_the_row_holds_writes_no_more(
+    world: World,
+) -> None:
+    await world.processor().process([put("a", 5, v="1")])
+    steps = Stepwise()
+    left_behind = world.processor(
+        client=InMemoryDynamoDB({TABLE: world.source, "view": world.view}, steps.pause)
+    )
+    world.source.put(item("2"))
+    zombie = asyncio.create_task(left_behind.process([put("a", 5, v="2")]))
+    for operation in ("PutItem", "PutItem", "GetItem", "GetItem"):  # refused, a tie, the source as it was
+        (await steps.go_on_until(operation)).set()
+    write = await steps.go_on_until("PutItem")
+    world.source.put(item("1"))  # within the same tick: its record is the row's own duplicate
+    assert await world.processor().process([put("a", 5, v="2")]) == [APPLIED]
+    write.set()
+    await steps.let_all_go(zombie)
+    assert shown(world.view.row(id="a")) == item("1")
 
 
 async def test_a_source_item_outside_the_condition_settles_a_tie_as_a_delete(world: World) -> None:
@@ -280,6 +306,15 @@ class Stepwise:
                 return go
             go.set()
 
+    async def let_all_go(self, until: "asyncio.Task[list[Outcome]]") -> None:
+        """Let every call go on until a task is done."""
+        while not until.done():
+            left = asyncio.create_task(self.held.get())
+            await asyncio.wait((until, left), return_when=asyncio.FIRST_COMPLETED)
+            if left.done():
+                left.result()[1].set()
+            left.cancel()
+
 
 async def test_a_writer_that_was_left_behind_while_settling_a_tie_does_not_write_over_a_newer_row(
     world: World,
@@ -299,11 +334,6 @@ async def test_a_writer_that_was_left_behind_while_settling_a_tie_does_not_write
     world.source.put(item("3"))
     assert await world.processor().process([put("a", 6, v="3")]) == [APPLIED]
     write.set()
-    while not zombie.done():
-        steps_left = asyncio.create_task(steps.held.get())
-        await asyncio.wait((zombie, steps_left), return_when=asyncio.FIRST_COMPLETED)
-        if steps_left.done():
-            steps_left.result()[1].set()
-        steps_left.cancel()
+    await steps.let_all_go(zombie)
     assert zombie.result() == [STALE]
     assert shown(world.view.row(id="a")) == item("3")
