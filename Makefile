@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 ARGS ?=
 HISTORIES ?= 1000
+EXAMPLES ?= 1
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --allow-unsafe \
 	--no-header --no-emit-index-url --no-emit-find-links
 
@@ -29,6 +30,10 @@ test: setup  ## Run every test (ARGS="-k name" to choose); what this machine can
 .PHONY: storm
 storm: setup  ## Draw random histories of one shard and hold each to the promise (HISTORIES=20000, SEED=… to repeat)
 	@$(VENV)/python -m tests.property.storm --histories $(HISTORIES) $(if $(SEED),--seed $(SEED))
+
+.PHONY: conformance
+conformance: setup  ## Hold every store and processor to the truth (EXAMPLES=20 times a test run's histories, ARGS="-k sums")
+	@$(VENV)/python -m pytest tests/conformance --examples $(EXAMPLES) -o timeout=0 $(ARGS)
 
 .PHONY: lint
 lint: setup  ## Check style, types and the imports between packages

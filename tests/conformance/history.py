@@ -11,7 +11,7 @@ from itertools import count
 from typing import Literal, NamedTuple
 
 from consumer.attributes import Plain
-from consumer.record import ChangeRecord, EventName, Granularity, Image
+from consumer.record import EventName, Granularity, Image
 from consumer.shard.envelopes import decode
 from tests.support.changes import BY_TTL, envelope, in_stream
 
@@ -120,16 +120,8 @@ class History:
         """What each item is in the end."""
         return {write.item: write.order for write in self.writes}
 
-    def records(self, source_keys: Sequence[str]) -> list[list[ChangeRecord]]:
-        """Each shard's records, in stream order."""
-        told = self._told(source_keys)
-        return [
-            [decode(in_stream(told[number], place)) for place, number in enumerate(shard.stream, 1)]
-            for shard in self.shards
-        ]
-
-    def _told(self, source_keys: Sequence[str]) -> list[bytes]:
-        """What is told of each write."""
+    def told(self, source_keys: Sequence[str]) -> list[bytes]:
+        """The data of each write's record."""
         orders: dict[int, Order | None] = {}
         told: list[bytes] = []
         for write, micros in zip(self.writes, self.micros, strict=True):

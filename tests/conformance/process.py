@@ -147,7 +147,7 @@ class Process:
         for (place, change), outcome in zip(tickets, outcomes, strict=True):
             assert place not in self._settled, f"place {place} is settled twice"
             self._settled.add(place)
-            number = self._stage.world.history.shards[self._shard].stream[place]
+            number = self._stage.world.shards[self._shard].stream[place]
             self._pace.note(f"place {place}, write {number} of {change.item}: {outcome.kind}")
         while self.frontier in self._settled:
             self.frontier += 1

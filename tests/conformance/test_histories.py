@@ -9,6 +9,7 @@ from tests.conformance.cases import CASES, Case
 from tests.conformance.draw import histories
 from tests.conformance.history import History
 from tests.conformance.known import HISTORIES
+from tests.conformance.suite import pairs
 from tests.conformance.targets.base import Target
 from tests.conformance.targets.in_memory import InMemoryTarget
 from tests.conformance.voyage import carry_out
@@ -19,15 +20,8 @@ EXAMPLES = {"dynamodb_in_memory": 100, "dynamodb_sandbox": 5, "postgresql_table"
 SEEDS = 6
 """Schedules for each history that is known to be hard."""
 
-PAIRS = [
-    pytest.param(store, case, id=f"{store}-{case.name}")
-    for store in EXAMPLES
-    for case in CASES
-    if not (store == "opensearch_index" and case.is_aggregate)
-]
 
-
-@pytest.mark.parametrize(("store", "case"), PAIRS)
+@pytest.mark.parametrize(("store", "case"), pairs(CASES))
 def test_the_read_model_ends_at_the_truth(store: str, case: Case, request: pytest.FixtureRequest) -> None:
     target: Target = request.getfixturevalue(store)
     times = request.config.getoption("--examples", default=1.0)

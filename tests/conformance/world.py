@@ -1,15 +1,17 @@
 """What stands around the shard processes and outlives them: source table, streams, dead letters."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from random import Random
 from typing import Literal, NamedTuple
 
 from consumer.record import ChangeRecord, Granularity
 from consumer.shard.deadletter.letter import DeadLetter
+from consumer.shard.envelopes import decode
 from tests.conformance.cases import Case
-from tests.conformance.history import History, item_keys
+from tests.conformance.history import History, Shard, item_keys
+from tests.support.changes import in_stream
 from tests.support.in_memory_dynamodb import Table
 
 Fault = Literal["no effect", "no answer"]
@@ -35,9 +37,11 @@ class World:
         self.unit = unit
         self.random = Random(history.seed)
         self.source = Table(*case.source_keys)
-        self.streams = history.records(tuple(case.source_keys))
+        self.shards: Sequence[Shard] = ()
+        self.streams: list[list[ChangeRecord]] = []
         self.letters: list[DeadLetter] = []
         self.trace: list[Note] = []
+        self._told = history.told(tuple(case.source_keys))
         self._written = 0
         self._news = asyncio.Condition()
         self._time: Callable[[], float] = asyncio.get_running_loop().time
@@ -58,9 +62,19 @@ class World:
             return None
         return self.random.choice(["no effect", "no answer"])
 
+    def hold(self, shards: Sequence[Shard]) -> None:
+        """From now on the stream consists of these shards."""
+        self.shards = shards
+        self.streams = [
+            [decode(in_stream(self._told[number], place)) for place, number in enumerate(shard.stream, 1)]
+            for shard in shards
+        ]
+
     async def write_all(self) -> None:
-        """Carry out all writes, tick by tick: nobody reads the source in the middle of one."""
+        """Carry out all writes, once, tick by tick: nobody reads the source in the middle of one."""
         history = self.history
+        if self._written:
+            return
         ticks = {write.clock for write in history.writes}
         tick = Granularity.MILLISECOND if "ms" in ticks else Granularity.MICROSECOND
         for _, numbers in groupby(range(len(history.writes)), lambda number: history.micros[number] // tick):
@@ -73,7 +87,7 @@ class World:
 
     async def written(self, numbers: range, shard: int) -> None:
         """Wait until the writes that these places of a shard's stream tell of were carried out."""
-        last = max(self.history.shards[shard].stream[place] for place in numbers)
+        last = max(self.shards[shard].stream[place] for place in numbers)
         async with self._news:
             await self._news.wait_for(lambda: self._written > last)
 
@@ -86,6 +100,3 @@ class World:
             self.source.put(write.order.image(keys))
         self._written = number + 1
         self.note("source", f"write {number}: {write}")
-
-    def records(self, shard: int, places: range) -> list[ChangeRecord]:
-        return [self.streams[shard][place] for place in places]
