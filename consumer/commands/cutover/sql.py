@@ -15,8 +15,7 @@ import orjson
 from checkpoint.tables import Pause
 from consumer.commands.rebuild.plan import RebuildPlan
 from consumer.errors import Rejected, SettingsError, Unavailable
-from consumer.pod.targets.sql_checks import Owner
-from consumer.processors.base import fingerprint
+from consumer.pod.targets.sql_checks import owner_of
 from consumer.processors.ledger.sql_table import SUFFIX, ledger_of, write_owner
 from consumer.stores.postgresql.connecting import Statement
 from consumer.stores.postgresql.database import Database, Session
@@ -139,7 +138,7 @@ class SqlSwitch:
     async def _rename(self, session: Session) -> None:
         plan, live = self._plan, self._live
         processor = plan.processor
-        ours = orjson.dumps(Owner(plan.live.application, processor.name, fingerprint(processor))).decode()
+        ours = orjson.dumps(owner_of(plan.live.application, processor)).decode()
         await session.run(_ONE_AT_A_TIME)
         if await _identity(session, live) == self._identity:
             return  # done already, and its answer got lost

@@ -15,12 +15,13 @@ from consumer.errors import Rejected, SettingsError, Unavailable
 from consumer.pod.targets.checks import Findings
 from consumer.pod.targets.sql_checks import (
     OWNER_TYPE,
-    Owner,
     Wanted,
     check_address,
     check_names,
     lacking,
     mismatches,
+    owner_of,
+    read_owner_text,
     refusal,
     told,
     untyped,
@@ -205,8 +206,8 @@ class SqlTarget:
                 " changes from here on are enough"
             )
             raise _NotUsableError([message])
-        found = None if kept is None else Owner(**orjson.loads(kept))
-        ours = Owner(self.application, self.processor.name, fingerprint(self.processor))
+        found = None if kept is None else read_owner_text(kept)
+        ours = owner_of(self.application, self.processor)
         starts_here = self.processor.start_here
         reason = refusal(found, ours, has_entries=has_entries, has_run=has_run, starts_here=starts_here)
         if reason is not None:

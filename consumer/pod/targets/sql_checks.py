@@ -4,8 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+import orjson
+
 from consumer.attributes import RESERVED
 from consumer.expressions import Expression
+from consumer.processors.base import fingerprint
 from consumer.processors.projection.mapping import WHOLE
 from consumer.settings.context import TableFacts
 from consumer.settings.model import Processor
@@ -20,6 +23,9 @@ _LONGEST_NAME = 63
 _EXACT = re.compile(r"text|bytea|numeric|smallint|integer|bigint|character varying(\(\d+\))?|uuid")
 """Types in which two keys that differ, differ: elsewhere 2024-01-01 may be one with 2024-01-01T00:00."""
 
+
+_SECRETS = {"password", "sslpassword", "oauth_client_secret"}
+"""Of a connection string ("Parameter Key Words")."""
 
 _NUMBER = re.compile(r"numeric(\(\d+,\d+\))?|smallint|integer|bigint")
 
@@ -76,7 +82,7 @@ def _key_type(text: str, source: TableFacts) -> str | None:
 
 def check_address(url: str) -> Iterator[str]:
     """What is wrong with an address that stands in the settings themselves."""
-    if "password" in parsed(url):
+    if parsed(url).keys() & _SECRETS:
         yield (
             "`url` has a password in it, which everyone sees who may read the settings; put the URL into an"
             " environment variable, and its name under `url_env`, or the password into a PGPASSFILE"
@@ -178,11 +184,25 @@ def _is_same(one: str, other: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose ledger it is."""
+    """Whose ledger it is, and the key's columns, by which its entries name rows; empty: not known."""
 
     application: str
     processor: str
     fingerprint: str
+    key: tuple[str, ...] = ()
+
+
+def owner_of(application: str, processor: Processor) -> Owner:
+    """Whose ledger a processor's is."""
+    projection, aggregate = processor.projection, processor.aggregate
+    key = aggregate.group_by if aggregate is not None else projection.key if projection is not None else ()
+    return Owner(application, processor.name, fingerprint(processor), tuple(key))
+
+
+def read_owner_text(text: str) -> Owner:
+    """What a ledger says, as `orjson.dumps` wrote it."""
+    parts = orjson.loads(text)
+    return Owner(parts["application"], parts["processor"], parts["fingerprint"], tuple(parts.get("key", ())))
 
 
 def refusal(
@@ -209,6 +229,12 @@ def refusal(
         return (
             f"it belongs to processor {found.processor!r} of application {found.application!r};"
             " choose another table"
+        )
+    if has_entries and found.key not in ((), ours.key):
+        return (
+            f"its entries name rows by {', '.join(found.key)}, and not by {', '.join(ours.key)}; take another"
+            " table, or drop it together with its ledger, and set `start_here: true`, if changes from here on"
+            " are enough"
         )
     if found.fingerprint != ours.fingerprint and has_entries and not starts_here:
         return (

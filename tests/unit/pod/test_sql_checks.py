@@ -10,7 +10,7 @@ from consumer.settings.context import SqlFacts
 from consumer.settings.model import Processor
 from tests.unit.pod.conftest import make_settings
 
-OURS = Owner("shop", "view", "f1")
+OURS = Owner("shop", "view", "f1", ("id",))
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,9 @@ OURS = Owner("shop", "view", "f1")
         (Owner("shop", "view", "f0"), False, True, False, None),
         (Owner("shop", "view", "f0"), True, False, False, "filled by other settings"),
         (Owner("shop", "view", "f0"), True, True, True, None),
+        (Owner("shop", "view", "f0", ("day",)), True, True, True, "name rows by day, and not by id"),
+        (Owner("shop", "view", "f0", ("day",)), False, True, True, None),
+        (Owner("shop", "view", "f0", ("id",)), True, True, True, None),
     ],
 )
 def test_a_ledger_is_taken_where_nothing_can_be_missing_from_it(
