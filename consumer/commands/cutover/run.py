@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from checkpoint.api import Api
-from checkpoint.control import NEVER, Control, Controls
+from checkpoint.control import NEVER, Control, Controls, Pointer
 from checkpoint.cutover import Application, Place, behind, places, running
 from checkpoint.held import is_held
 from checkpoint.leases import read_leases
@@ -27,7 +27,7 @@ from checkpoint.rebuilds import Rebuilds
 from consumer.commands.cutover.switch import Switch
 from consumer.commands.rebuild.plan import RebuildPlan
 from consumer.commands.redrive.patience import Patience, StoppedError
-from consumer.errors import SettingsError, TidemarkError
+from consumer.errors import SettingsError, TidemarkError, Unavailable
 from consumer.processors.base import fingerprint
 
 _LOOK_SECONDS = 1.0
@@ -108,9 +108,17 @@ class Cutover:
         if control.phase == "swapping":
             await self._swap(control)
         at, pointer = int(self._tools.clock()), self._switch.pointer
-        if not await keep(lambda: self._controls.finish(self._plan.name, control, at=at, pointer=pointer)):
+        if not await keep(lambda: self._finish(control, at, pointer)):
             raise SettingsError(f"another cut-over of {self._plan.name} was quicker; look at what it did")
         self._tools.on_step("finished")
+
+    async def _finish(self, control: Control, at: int, pointer: Pointer | None) -> bool:
+        if await self._controls.finish(self._plan.name, control, at=at, pointer=pointer):
+            return True
+        if (await self._controls.read()).get(self._plan.name) == control:
+            message = "another processor's cut-over, or a pod's start, was in the way of the last step"
+            raise Unavailable(message, code="TransactionConflict")
+        return False
 
     async def _begin(self, control: Control) -> Control:
         """All that takes long, while the live processor goes on; then stop it."""
