@@ -1,5 +1,6 @@
 """`tidemark rebuild`: from the settings to the end of the rebuild's pod."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from rich.console import Console
 from checkpoint.control import NEVER, Controls
 from checkpoint.positions import Positions
 from checkpoint.rebuilds import Rebuilds
+from checkpoint.tables import TableNotReadyError
 from consumer.aws.boto import default_region, endpoint_url
 from consumer.commands.rebuild.follow import Follower
 from consumer.commands.rebuild.indexes import make_new_index
@@ -17,7 +19,7 @@ from consumer.commands.rebuild.screen import open_screen
 from consumer.commands.rebuild.sql import make_sql_table
 from consumer.commands.rebuild.tables import make_table
 from consumer.commands.run import run
-from consumer.errors import SettingsError
+from consumer.errors import SettingsError, Unavailable
 from consumer.pod.targets.checks import Findings
 from consumer.pod.targets.indexes import index_target
 from consumer.pod.targets.postgresql import sql_target
@@ -29,6 +31,7 @@ from consumer.settings.moved import target_name
 from consumer.stores.opened import Stores, open_stores
 
 _OPS_HOST = "127.0.0.1"
+_RETRY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,11 @@ async def rebuild(options: Options, console: Console, tell: Callable[[str], None
 
     Raises:
         SettingsError: something a person has to put right first.
-        Unavailable: AWS can't be asked now.
     """
     settings = load_settings(options.config)
     region = default_region()
     async with open_stores(endpoint_url) as stores:
-        plan = await planned(settings, options.processor, options.into, stores, region)
-        await _make_target(plan, stores, region)
+        plan = await _begun(settings, options, stores, region, tell)
     tell(f"{plan.name} is built anew into {plan.into}, by application {plan.application}")
     with open_screen(console, f"rebuild {plan.name}") as screen:
         follower = Follower(plan, screen, backfills=options.backfills)
@@ -82,6 +83,21 @@ async def rebuild(options: Options, console: Console, tell: Callable[[str], None
     else:
         tell("stopped; the same command goes on from here")
     return 1 if result.rejected or result.why_not else code
+
+
+async def _begun(
+    settings: Settings, options: Options, stores: Stores, region: str, tell: Callable[[str], None]
+) -> RebuildPlan:
+    """The rebuild, with its target; waits while AWS or a store can't be asked, as a pod does."""
+    while True:
+        try:
+            plan = await planned(settings, options.processor, options.into, stores, region)
+            await _make_target(plan, stores, region)
+        except (Unavailable, TableNotReadyError) as error:
+            tell(f"can't begin yet, and trying again: {error}")
+            await asyncio.sleep(_RETRY_SECONDS)
+        else:
+            return plan
 
 
 async def planned(
