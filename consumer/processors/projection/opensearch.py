@@ -102,7 +102,9 @@ class IndexSink:
         for place, write in enumerate(writes):
             if write.over is None:
                 continue
-            if write.over.round + 1 >= ROUNDS:
+            if self._documents.has_one and judge(write.over, write.stamp) is Verdict.STALE:
+                lost[place] = STALE  # it holds what the source was read to hold: a duplicate takes no round
+            elif write.over.round + 1 >= ROUNDS:
                 message = f"a tie was settled {ROUNDS - 1} times at one version; it waits for a newer change"
                 lost[place] = failed(Unavailable(message, code="TooManyRounds", of_item=True))
             elif not self._documents.has_one:

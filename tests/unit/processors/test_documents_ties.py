@@ -102,6 +102,9 @@ class World:
             if not cast("Mapping[str, object]", kept.source[RESERVED]).get("gone")
         }
 
+    def versions(self) -> dict[str, int]:
+        return {name: kept.version for name, kept in self._documents.items()}
+
 
 async def bring(processor: GatedProcessor[Desired], *changes: ChangeRecord) -> list[Outcome]:
     return [outcome for each in changes for outcome in await processor.process([each])]
@@ -112,6 +115,16 @@ async def test_a_tie_is_settled_on_every_document_that_the_change_has(world_of_l
     world.commit("bc")
     outcomes = await bring(world.processor(), change(None, "ab"), change("ab", "bc"))
     assert (outcomes, world.shown()) == ([APPLIED, APPLIED], {"b": "bc", "c": "bc"})
+
+
+async def test_a_duplicate_that_ties_with_what_the_source_holds_writes_nothing() -> None:
+    """Rounds are few: a change that is brought again and again would use them up, and then wait for ever."""
+    world = World({"key": {"id": "keys.id"}, "fields": VALUE})
+    world.commit("bc")
+    await bring(world.processor(), change(None, "ab"), change("ab", "bc"))
+    before = world.versions()
+    assert await bring(world.processor(), *[change(None, "ab")] * 3) == [STALE] * 3
+    assert world.versions() == before
 
 
 @pytest.fixture
