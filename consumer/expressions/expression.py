@@ -3,7 +3,7 @@
 A value that is copied along a plain path keeps its exact type.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Context, DivisionByZero, Inexact, InvalidOperation, Overflow, localcontext
 from typing import cast
 
@@ -21,6 +21,14 @@ _EXACT = Context(prec=300, traps=[DivisionByZero, Inexact, InvalidOperation, Ove
 
 _OPTIONS = Options(custom_functions=FUNCTIONS)
 
+_LEADING_ON = frozenset(
+    {
+        *("subexpression", "index_expression", "flatten", "pipe"),
+        *("projection", "value_projection", "filter_projection"),
+    }
+)
+"""Nodes whose first child alone looks into the scope: the others look into what that one gave."""
+
 
 class Expression:
     """A compiled expression; compiling costs milliseconds, searching microseconds."""
@@ -35,6 +43,8 @@ class Expression:
         self._compiled = parse(text)
         self.path = _plain_path(self._compiled.parsed)
         """The names of a plain path such as `new.address.city`, None for any other expression."""
+        self.roots = tuple(dict.fromkeys(_roots(self._compiled.parsed)))
+        """The names that it looks up in the scope itself, such as `new`, in the order of the text."""
 
     def search(self, scope: Mapping[str, Plain]) -> Plain:
         """The expression's value over plain values; None where the path leads nowhere.
@@ -76,3 +86,13 @@ def _plain_path(node: Node) -> tuple[str, ...] | None:
     if any(part is None for part in parts):
         return None
     return tuple(name for part in parts if part for name in part)
+
+
+def _roots(node: Node) -> Iterator[str]:
+    if node["type"] == "field":
+        yield node["value"]
+    elif node["type"] in _LEADING_ON:
+        yield from _roots(node["children"][0])
+    elif node["type"] not in ("expref", "slice"):  # `&price` looks into elements; a slice has numbers
+        for child in node["children"]:
+            yield from _roots(child)

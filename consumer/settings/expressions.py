@@ -88,10 +88,12 @@ def _at(path: Path, message: str | None) -> Mistakes:
 
 def _why_not(text: str, roots: tuple[str, ...]) -> str | None:
     try:
-        path = Expression(text).path
+        expression = Expression(text)
     except SettingsError as error:
         return str(error)
-    if path is not None and path[0] not in roots:
-        known = " or ".join(f"`{root}` ({_MEANINGS[root]})" for root in roots)
-        return f"`{text}` leads nowhere: begin with {known}"
+    for root in expression.roots:
+        if root not in roots:
+            known = " or ".join(f"`{name}` ({_MEANINGS[name]})" for name in roots)
+            what = f"`{text}`" if expression.path is not None else f"`{root}` in `{text}`"
+            return f"{what} leads nowhere: begin with {known}"
     return None

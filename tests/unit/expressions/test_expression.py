@@ -233,3 +233,20 @@ def test_a_value_at_a_plain_path_keeps_its_exact_type(
         "m": {"M": {"inner": {"M": {"b": {"B": "AA=="}}}}},
     }
     assert follow(path, image) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "roots"),
+    [
+        ("new.address.city", ("new",)),
+        ("new.a == old.b && !foo", ("new", "old", "foo")),
+        ("[keys.a, {b: event.name}]", ("keys", "event")),
+        ("sort_by(new.items, &price)[?kind == 'x'].[a, b] | length(@)", ("new",)),
+        ("new.items[].tags[0:2] || new.*.a", ("new",)),
+        ("@.new || 'x' || `1`", ()),
+    ],
+)
+def test_the_roots_of_an_expression_are_the_names_it_asks_the_scope_itself_for(
+    text: str, roots: tuple[str, ...]
+) -> None:
+    assert Expression(text).roots == roots

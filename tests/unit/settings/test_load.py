@@ -169,6 +169,20 @@ def test_durations_are_read_in_seconds(tmp_path: Path) -> None:
         ),
         (
             "total: new.totalPrice",
+            'total: "coalesce(nwe.totalPrice, `0`)"',
+            11,
+            "processors[0].projection.fields.total",
+            "`nwe` in `coalesce(nwe.totalPrice, `0`)` leads nowhere: begin with `keys`",
+        ),
+        (
+            "key: { orderId: keys.orderId }",
+            "key: { orderId: keys.orderId }\n      when: \"event.name == 'INSERT'\"",
+            11,
+            "processors[0].projection.when",
+            "`event` in `event.name == 'INSERT'` leads nowhere: begin with `keys`",
+        ),
+        (
+            "total: new.totalPrice",
             "_tidemark: new.x",
             11,
             "processors[0].projection.fields._tidemark",
