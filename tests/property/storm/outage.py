@@ -26,13 +26,14 @@ class StoreSeen:
         is_unavailable = False
         for number, outcome in tried:
             error = outcome.error
-            if outcome.kind in ("applied", "stale"):
+            waits_alone = isinstance(error, Unavailable) and error.of_item
+            if outcome.kind in ("applied", "stale") or waits_alone:
                 self.answers += 1
                 self.is_away = False
                 self._refused.clear()
             elif isinstance(error, Rejected) and self._counts(number, error):
                 counted.add(number)
-            is_unavailable |= isinstance(error, Unavailable)
+            is_unavailable |= isinstance(error, Unavailable) and not waits_alone
         if is_unavailable and self.answers == answers:
             self.is_away = True
         return counted
