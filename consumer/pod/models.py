@@ -9,7 +9,7 @@ from checkpoint.positions import SUFFIX, Positions
 from consumer.errors import SettingsError, Unavailable
 from consumer.processors.base import fingerprint
 from consumer.settings.model import Settings
-from consumer.settings.moved import moved, with_processors
+from consumer.settings.moved import moved, target_name, with_processors
 
 UNDECIDED = -1
 """Of a processor whose model is being swapped: what its target is now, only the cut-over can tell."""
@@ -71,10 +71,24 @@ async def read_models(settings: Settings, dynamodb: Api) -> Models:
 
 
 async def with_models(settings: Settings, models: Models, dynamodb: Api) -> Settings:
-    """The settings with every target that readers find through a pointer, and without what is halted."""
+    """The settings with every target that readers find through a pointer, and without what is halted.
+
+    Raises:
+        SettingsError: a processor is new, but has the name of one that was cut over.
+    """
     usable = [processor for processor in settings.processors if processor.name not in models.halted]
     names = [processor.name for processor in usable if processor.name in models.generations]
     pointers = await Controls(dynamodb, settings.application).read_pointers(names)
+    for processor in usable:
+        pointer = pointers.get(processor.name)
+        is_new = models.known is not None and processor.name not in models.known
+        if is_new and pointer is not None and pointer.table != target_name(processor):
+            raise SettingsError(
+                f"processors.{processor.name}: an earlier processor of this name was cut over to table"
+                f" {pointer.table!r}, and readers find it there; set `table` to that one, give the processor"
+                f" another name, or delete the row `table/{processor.name}` of table"
+                f" {settings.application + SUFFIX!r}"
+            )
     return with_processors(
         settings,
         [

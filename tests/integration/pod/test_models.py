@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
+
 from checkpoint.control import NEVER, Control, Controls, Pointer
+from consumer.errors import SettingsError
 from consumer.processors.base import fingerprint
 from consumer.settings.context import ShardContext, TableFacts
 from consumer.settings.model import Settings
@@ -83,3 +86,24 @@ async def test_a_stop_that_was_taken_back_changes_nothing(
 
     assert (after.generations, after.halted) == ({}, {})
     assert fingerprints_of(before) == fingerprints_of(after)
+
+
+async def test_a_new_processor_does_not_write_where_an_earlier_one_of_its_name_was_cut_over_to(
+    shop: Shop, stores: Stores, sandbox: SandboxProcess
+) -> None:
+    shop.make_all()
+    for table in ("other", "view-rebuild", "view2"):
+        shop.make_table(f"{shop.prefix}-{table}")
+    starter, settings = Starter(sandbox, stores), shop.settings("view", "other")
+    await starter.prepare(settings)
+    await starter.checkpoint(shop.prefix)
+    await cut_over(stores, settings, f"{shop.view}-rebuild")
+    await starter.prepare(shop.settings("other"))
+    elsewhere = {**shop.processor("view2"), "name": "view", "start_here": True}
+    again = shop.settings(processors=[elsewhere, shop.processor("other")])
+
+    with pytest.raises(SettingsError, match=r"was cut over to table '.*view-rebuild'.*delete the row"):
+        await starter.prepare(again)
+
+    shop.aws.dynamodb.delete_item(TableName=f"{shop.prefix}-positions", Key={"key": {"S": "table/view"}})
+    assert target_of(await starter.prepare(again), "view") == f"{shop.prefix}-view2"
