@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,6 +22,7 @@ from tests.end_to_end.stage import Stage
 from tests.end_to_end.trouble import (
     assert_nothing_was_given_up,
     deadlocks,
+    is_waited_for,
     letters_of,
     rows_locked_backwards,
     table_locked,
@@ -35,9 +37,10 @@ from tests.support.servers.link import Link
 from tests.support.servers.opensearch import OpenSearchServer
 from tests.support.servers.postgresql import PostgreSQLServer
 
-RATE = 40
+RATE = 25
 FROZEN_SECONDS = 20.0
-LOCKED_SECONDS = 10.0
+LOCKED_SECONDS = 3.0
+"""Beside the ten that a kill takes to get over."""
 DEADLOCKS = 3
 TROUBLES: tuple[tuple[RequestKind, str], ...] = (
     ("conflict", "TransactWriteItems"),
@@ -119,6 +122,7 @@ def test_stores_that_hang_refuse_die_or_are_in_the_way_cost_nothing_but_time(
                 watched(service, FROZEN_SECONDS / 2)
                 proxy.refuses = "documents"
                 watched(service, FROZEN_SECONDS / 2)
+            service.wait_until(partial(is_waited_for, service, "lines-sql"), "/status names what is frozen")
             assert service.stop() == 0, "0 says that all shards let go in time, frozen or not"
             loop.call(link.resume)
             proxy.refuses = "nothing"
@@ -134,16 +138,16 @@ def test_stores_that_hang_refuse_die_or_are_in_the_way_cost_nothing_but_time(
             wait_until_each_goes_on(service, models)
 
             with table_locked(database, "order_lines"):
-                kill_and_wait(service, service.pids.daemon)
+                kill_and_wait(service, service.pids.shards[FIRST_SHARD])
                 watched(service, LOCKED_SECONDS)
             wait_until_each_goes_on(service, models)
 
             before = deadlocks(database)
             with rows_locked_backwards(database, "order_lines", "code", "sku"):
-                kill_and_wait(service, service.pids.shards[FIRST_SHARD])
                 service.wait_until(
                     lambda: deadlocks(database) >= before + DEADLOCKS, f"there were {DEADLOCKS} dead-locks"
                 )
+                kill_and_wait(service, service.pids.daemon)
         wait_until_checkpointed(stage, records=orders.written)
         assert_nothing_was_given_up(service, letters)
         assert service.metrics().total("tidemark_daemon_restarts_total") == 2

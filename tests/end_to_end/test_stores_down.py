@@ -22,7 +22,7 @@ from tests.support.servers.opensearch import OpenSearchServer
 from tests.support.servers.postgresql import PostgreSQLServer
 
 OUTAGE_SECONDS = 30.0
-RATE = 40
+RATE = 25
 WRITES = ("TransactWriteItems", "BatchGetItem")
 """What read models in DynamoDB with a ledger call."""
 

@@ -65,6 +65,12 @@ def settled(service: Service, processor: str) -> float:
     return service.metrics().total("tidemark_records_settled_total", processor=processor)
 
 
+def is_waited_for(service: Service, processor: str) -> bool:
+    """Whether /status says that a processor waits for its store."""
+    status = service.status()
+    return status is not None and any(f"{processor} has waited " in said for said in status.problems)
+
+
 def watched(service: Service, seconds: float) -> str:
     """The problems that /status had to tell of in so many seconds; /healthz has to be well all along."""
     said: set[str] = set()
