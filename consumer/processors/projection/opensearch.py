@@ -102,9 +102,10 @@ class IndexSink:
         for place, write in enumerate(writes):
             if write.over is None:
                 continue
-            if self._documents.has_one and judge(write.over, write.stamp) is Verdict.STALE:
-                lost[place] = STALE  # it holds what the source was read to hold: a duplicate takes no round
-            elif write.over.round + 1 >= ROUNDS:
+            is_last = write.over.round + 1 >= ROUNDS
+            if is_last and self._documents.has_one and write.over.digest == write.stamp.digest:
+                lost[place] = STALE  # what the source holds; nobody can write at this version any more
+            elif is_last:
                 message = f"a tie was settled {ROUNDS - 1} times at one version; it waits for a newer change"
                 lost[place] = failed(Unavailable(message, code="TooManyRounds", of_item=True))
             elif not self._documents.has_one:
