@@ -33,6 +33,8 @@ from consumer.shard.envelopes import decode
 SEGMENTS = 4
 PAGE_ITEMS = 500
 _SHOWN = 10
+_RETRIES = 5
+"""As in a shard: OpenSearch rejects a document while another one is just deciding its field's type."""
 
 
 @dataclass(slots=True)
@@ -157,21 +159,38 @@ class Scan:
         return request if segment.after is None else {**request, "ExclusiveStartKey": segment.after}
 
     async def _hand_over(self, items: Sequence[Item], read_at: float) -> int:
-        """Give a page to the processor; how many it can't take. Waits as long as the store does."""
+        """Give a page to the processor; how many it can't take. Waits as long as the store does.
+
+        What the store rejects is tried again, since another write may have been in its way.
+        """
         target = self._target
         scanned = ScannedTarget(target.name, target.processor, target.keeps_state, target.filters, read_at)
-        changes = [as_change(self._source, item) for item in items]
-        outcomes = await Delivery(scanned, self._patience, self._clock).deliver(changes)
+        delivery = Delivery(scanned, self._patience, self._clock)
+        rejected = await self._rejected(delivery, [as_change(self._source, item) for item in items])
+        for tries in range(1, _RETRIES + 1):
+            by_store = [(change, error) for change, error in rejected if error.by_store]
+            if not by_store:
+                break
+            await self._patience.pause(tries, by_store[0][1])
+            rejected = [(change, error) for change, error in rejected if not error.by_store]
+            rejected += await self._rejected(delivery, [change for change, _ in by_store])
+            self._patience.went_on()
+        room = _SHOWN - len(self.tally.first)
+        self.tally.first += [f"{change.keys}: {error.code}: {error}" for change, error in rejected[:room]]
+        return len(rejected)
+
+    async def _rejected(
+        self, delivery: Delivery, changes: Sequence[ChangeRecord]
+    ) -> list[tuple[ChangeRecord, Rejected]]:
+        """Those that the processor can't take, once all have been handed over."""
+        outcomes = await delivery.deliver(changes)
         if None in outcomes:
             raise StoppedError("stopped")
-        rejected = [
+        return [
             (change, outcome.error)
             for change, outcome in zip(changes, outcomes, strict=True)
             if outcome is not None and isinstance(outcome.error, Rejected)
         ]
-        room = _SHOWN - len(self.tally.first)
-        self.tally.first += [f"{change.keys}: {error.code}: {error}" for change, error in rejected[:room]]
-        return len(rejected)
 
     def _count(self, items: int, rejected: int) -> None:
         self.tally.items += items

@@ -51,7 +51,7 @@ class Patience:
                     self._tell(None)
                 return result
 
-    async def pause(self, tries: int, error: Unavailable) -> None:
+    async def pause(self, tries: int, error: TidemarkError) -> None:
         """Wait after so many failures in a row.
 
         Raises:

@@ -116,6 +116,17 @@ class Refusing(Interrupted):
         ]
 
 
+class RefusingOnce(Interrupted):
+    """A processor whose store rejects each item the first time, as if another write were in its way."""
+
+    async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
+        new = [record for record in records if record.item not in self.seen]
+        self.seen += [record.item for record in new]
+        if not new:
+            return await self._world.processor.process(records)
+        return [failed(Rejected("not now", code="illegal_argument_exception", by_store=True))] * len(records)
+
+
 async def test_every_item_is_in_the_model(world: World) -> None:
     for number in range(40):
         world.write(f"item-{number}", v=str(number))
@@ -185,3 +196,13 @@ async def test_items_the_model_can_not_take_are_counted_and_told(world: World) -
     assert (scan.tally.items, scan.tally.rejected) == (3, 2)
     assert min(scan.tally.first) == "{'id': {'S': 'bad-1'}}: KeyIsNull: not this one"
     assert (again.tally.items, again.tally.rejected) == (3, 2), "what a scan before this one found is kept"
+
+
+async def test_what_a_store_rejects_is_tried_again_before_it_counts(world: World) -> None:
+    for item in ("a", "b", "c"):
+        world.write(item, v="1")
+
+    scan = await world.scan(RefusingOnce(world, 0))
+
+    assert (scan.tally.items, scan.tally.rejected, scan.tally.first) == (3, 0, [])
+    assert world.rows() == {"a": "1", "b": "1", "c": "1"}
