@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from consumer.commands.demo.service import service_environment
 from tests.end_to_end.harness import PATIENCE_SECONDS, Service, wait_until
 from tests.end_to_end.shop import Shop
@@ -81,6 +83,7 @@ def reader(stage: Stage, at_least: int) -> Iterator[list[str]]:
         thread.join()
 
 
+@pytest.mark.timeout(600)
 def test_a_model_is_built_anew_and_cut_over_to_during_live_traffic(stage: Stage) -> None:
     shop = Shop(stage)
     settings = stage.write_settings()
@@ -109,6 +112,7 @@ def test_a_model_is_built_anew_and_cut_over_to_during_live_traffic(stage: Stage)
         assert service.stop() == 0
 
 
+@pytest.mark.timeout(600)
 def test_a_backfill_of_a_table_that_changes_is_exact_with_settings_that_are_new(stage: Stage) -> None:
     """Items older than the stream, among them some that change or go while they are scanned."""
     aws, old = stage.aws.dynamodb, [f"old-{number:03}" for number in range(300)]

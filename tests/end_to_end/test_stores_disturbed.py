@@ -98,6 +98,7 @@ def transactions_disturbed(stage: Stage) -> Iterator[None]:
     assert all(struck), struck
 
 
+@pytest.mark.timeout(600)
 def test_stores_that_hang_refuse_die_or_are_in_the_way_cost_nothing_but_time(
     stage: Stage,
     models: list[ReadModel],

@@ -1,5 +1,7 @@
 """All stores of read models are away for half a minute while orders keep changing: lag, and nothing else."""
 
+import pytest
+
 from sandbox.faults.fault import Fault
 from tests.end_to_end.harness import Service
 from tests.end_to_end.orders import Orders
@@ -27,6 +29,7 @@ WRITES = ("TransactWriteItems", "BatchGetItem")
 """What read models in DynamoDB with a ledger call."""
 
 
+@pytest.mark.timeout(600)
 def test_stores_that_are_away_for_half_a_minute_are_named_and_cost_nothing_but_time(
     stage: Stage,
     postgresql: PostgreSQLServer,
