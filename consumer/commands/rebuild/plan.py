@@ -81,6 +81,8 @@ def plan_rebuild(settings: Settings, name: str, into: str | None, generation: in
         update={
             "application": application,
             "source": settings.source.model_copy(update={"kinesis": source}),
+            # What it misses stays in the old form, and its rows are there: no cut-over would notice.
+            "on_trimmed": "park",
         }
     )
     return RebuildPlan(settings, processor, generation, target, derived)

@@ -60,6 +60,12 @@ def test_it_has_the_one_processor_and_begins_at_the_trim_horizon() -> None:
     assert plan.live.source.kinesis.start == "latest"
 
 
+def test_it_never_goes_on_without_what_was_trimmed_under_it() -> None:
+    plan = plan_rebuild(settings(on_trimmed="continue"), "view", None, 0)
+
+    assert (plan.settings.on_trimmed, plan.live.on_trimmed) == ("park", "continue")
+
+
 def test_its_ledger_is_its_own_too() -> None:
     plan = plan_rebuild(settings(), "view", "elsewhere", 0)
 
