@@ -22,12 +22,12 @@ def validate(file: Path, *, look_at_aws: bool) -> Iterator[str]:
         Unavailable: AWS can't be asked now.
     """
     settings = load_settings(file)
+    aws = asyncio.run(_look_at_aws(settings)) if look_at_aws else []
     yield f"{file}: good"
     yield from understood(settings)
     for path, doubt in filter_doubts(settings):
         yield f"warning: {field_name(path)}: {doubt}"
-    if look_at_aws:
-        yield from asyncio.run(_look_at_aws(settings))
+    yield from aws
 
 
 def understood(settings: Settings) -> Iterator[str]:

@@ -79,4 +79,5 @@ def test_all_that_aws_lacks_is_told_at_once(file: Path, prefix: str, sandbox: Sa
     assert result.returncode == 2
     for name in ("changes", "orders", "view"):
         assert f"'{prefix}-{name}' in us-east-1: there is no such" in result.stderr
+    assert result.stdout == "", "a file by which nothing can run is not called good"
     assert "Traceback" not in result.stderr
