@@ -46,6 +46,7 @@ _MISSING = """
     SELECT o.item FROM {old} AS o WHERE o.item <> '' AND o.holds <> jsonb_build_object()
         AND NOT EXISTS (SELECT FROM {new} AS n WHERE n.item = o.item AND n.v IS NOT NULL)
     ORDER BY o.item LIMIT 10"""
+_LOOKED_FOR = "SELECT count(*) FROM {old} AS o WHERE o.item <> '' AND o.holds <> jsonb_build_object()"
 
 
 class SqlSwitch:
@@ -108,19 +109,23 @@ class SqlSwitch:
             if look:
                 await self._pause(_BETWEEN_LOOKS_SECONDS)
             found = await self._database.transaction(self._look_for_missing)
-            if not found:
+            if found is None or not found[0]:
                 break
-        if found is not None:
-            show(len(found))
-        return found
+        if found is None:
+            return None
+        missing, looked = found
+        show(looked)
+        return missing
 
-    async def _look_for_missing(self, session: Session) -> list[str] | None:
+    async def _look_for_missing(self, session: Session) -> tuple[list[str], int] | None:
+        """The first items of which the new ledger knows nothing, and how many were looked for."""
         old, new = ledger_of(self._live), ledger_of(self._plan.into)
         if not await _is_there(session, old):
             return None
         text = _MISSING.format(old=quoted_table(old), new=quoted_table(new))
         (rows,) = await session.run(Statement(text))
-        return [str(row[0]) for row in rows]
+        ((looked,),) = (await session.run(Statement(_LOOKED_FOR.format(old=quoted_table(old)))))[0]
+        return [str(row[0]) for row in rows], int(str(looked))
 
     async def swap(self) -> None:
         """See Switch.

@@ -166,7 +166,10 @@ async def test_items_of_which_the_new_ledger_knows_nothing_are_missing(model: Mo
     model.put("orders_rebuild", "kept")
     model.put("orders_rebuild", "deleted-since", holds="{}")
 
-    assert await model.switch.missing(lambda _: None) == ["lost"]
+    looked: list[int] = []
+
+    assert await model.switch.missing(looked.append) == ["lost"]
+    assert looked == [3]
 
 
 async def test_what_has_the_old_table_s_name_to_be_is_in_the_way(model: Model) -> None:
