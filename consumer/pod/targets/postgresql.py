@@ -11,7 +11,7 @@ from functools import partial
 import orjson
 
 from consumer.attributes import RESERVED
-from consumer.errors import Rejected, SettingsError, Unavailable
+from consumer.errors import Rejected, SettingsError, TidemarkError, Unavailable
 from consumer.pod.targets.checks import Findings
 from consumer.pod.targets.sql_checks import (
     OWNER_TYPE,
@@ -36,7 +36,8 @@ from consumer.stores.opened import Stores
 from consumer.stores.postgresql.catalog import create_table, describe, printed
 from consumer.stores.postgresql.connecting import Statement
 from consumer.stores.postgresql.database import Database, Session
-from consumer.stores.postgresql.faults import is_of_the_settings
+from consumer.stores.postgresql.faults import is_of_the_settings, state_of
+from consumer.stores.postgresql.names import quoted
 
 _ONE_AT_A_TIME = Statement("SELECT pg_advisory_xact_lock(hashtext('tidemark'))")
 """Pods that start together make tables one after the other."""
@@ -132,8 +133,17 @@ class SqlTarget:
         except (Rejected, Unavailable) as error:
             if not is_of_the_settings(error):
                 raise
-            findings.problems += told(self.where, self.store.table, [str(error)])
+            findings.problems += told(self.where, self.store.table, [f"{error}{self._mending(error)}"])
         return None
+
+    def _mending(self, error: TidemarkError) -> str:
+        schema = quoted(self.store.table.rpartition(".")[0] or "public")
+        mending = {
+            "3F000": f"mend it: CREATE SCHEMA {schema}; or correct `table`",
+            "42501": f"mend it, for this role: GRANT USAGE, CREATE ON SCHEMA {schema} TO ...",
+            "42704": "correct `types`",
+        }.get(state_of(error) or "")
+        return f"; {mending}" if mending else ""
 
     @property
     def where(self) -> str:

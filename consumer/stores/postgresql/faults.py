@@ -58,8 +58,7 @@ def is_of_the_record(error: psycopg.Error) -> bool:
 
 def is_of_the_settings(error: TidemarkError) -> bool:
     """Whether what was refused while a target was looked at or made is for a person to put right."""
-    cause = error.__cause__
-    state = cause.sqlstate if isinstance(cause, psycopg.Error) else None
+    state = state_of(error)
     return state is not None and (isinstance(error, Rejected) or state.startswith(_OF_THE_SETTINGS))
 
 
@@ -67,3 +66,9 @@ def said(error: psycopg.Error) -> str:
     """What the server said, on one line; not its CONTEXT, which has whole rows in it."""
     parts = (error.diag.message_primary or str(error), error.diag.message_detail)
     return " ".join(" ".join(part.split()) for part in parts if part)
+
+
+def state_of(error: TidemarkError) -> str | None:
+    """The SQLSTATE behind an error; None: it was not the server that said it."""
+    cause = error.__cause__
+    return cause.sqlstate if isinstance(cause, psycopg.Error) else None

@@ -193,7 +193,7 @@ async def test_several_mismatches_are_told_at_once(database: str) -> None:
         (
             {"fields": {"v": "new.v"}},
             {"types": {"v": "nonsense"}},
-            'PostgreSQL: type "nonsense" does not exist',
+            'PostgreSQL: type "nonsense" does not exist; correct `types`',
         ),
         (
             {"fields": {"v": "new.v"}},
@@ -202,7 +202,11 @@ async def test_several_mismatches_are_told_at_once(database: str) -> None:
         ),
         ({"fields": {"v" * 64: "new.v"}}, {}, "is longer than the 63 bytes it can have"),
         ({"fields": {"v": "new.v"}, "key": {"k": "new.k"}}, {}, "since the type of k is not known"),
-        ({"fields": {"v": "new.v"}}, {"table": "nowhere.view"}, 'schema "nowhere" does not exist'),
+        (
+            {"fields": {"v": "new.v"}},
+            {"table": "nowhere.view"},
+            'schema "nowhere" does not exist; mend it: CREATE SCHEMA "nowhere"; or correct `table`',
+        ),
     ],
 )
 async def test_what_can_not_be_made_is_told(
@@ -237,8 +241,9 @@ def stranger(database: str) -> Iterator[str]:
 
 async def test_a_right_that_is_missing_is_told_with_its_grant(database: str, stranger: str) -> None:
     owner, model = SqlModel(database), SqlModel(stranger)
-    with pytest.raises(SettingsError, match="permission denied for schema public"):
+    with pytest.raises(SettingsError, match="permission denied for schema public") as denied:
         await model.make()
+    assert 'mend it, for this role: GRANT USAGE, CREATE ON SCHEMA "public" TO ...' in str(denied.value)
     await owner.make()
     for table in ("view", "view_tidemark"):
         with pytest.raises(SettingsError) as refused:
