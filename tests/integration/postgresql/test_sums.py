@@ -235,3 +235,29 @@ async def test_a_column_that_sums_can_not_stand_in_is_refused(database: str, mad
     settings = {**SALES, "warn_above": {"orders": "most"}}
     with pytest.raises(SettingsError, match=told.replace("(", r"\(")):
         await SqlModel(database, settings, kind="aggregate", name="sales", store={"create": False}).make()
+
+
+async def test_nothing_is_begun_once_it_is_time_to_stop(sales: SqlModel) -> None:
+    async with sales.open(is_stopping=lambda: True) as processor:
+        assert await kinds(processor, order("a", 5, "2026-02-03", 1)) == ["held"]
+    assert sales.rows() == []
+
+
+async def test_an_item_that_could_not_be_counted_leaves_nothing_in_the_ledger(database: str) -> None:
+    store = {"types": {"day": "date", "revenue": "bigint"}}
+    model = SqlModel(database, SALES, kind="aggregate", name="sales", store=store)
+    async with model.open() as processor:
+        both = order("a", 5, "2026-02-03", Decimal("0.5")), order("b", 5, "2026-02-03", 1)
+        assert await kinds(processor, *both) == ["SumOutOfRange", "applied"]
+    assert model.query("SELECT item FROM sales_tidemark ORDER BY item") == [("",), ("b",)]
+
+
+async def test_a_tie_with_what_an_expiry_left_counted_leaves_it_where_the_item_is_gone(database: str) -> None:
+    settings = {**SALES, "on_expiry": "keep"}
+    model = SqlModel(database, settings, kind="aggregate", name="sales", store={"types": {"day": "date"}})
+    values = {"day": "2026-02-03", "total": 10}
+    async with model.open() as processor:
+        await kinds(processor, change("a", 5_000, None, values, granularity=MS, by_ttl=True))
+        other = change("a", 5_000, {**values, "total": 7}, values, granularity=MS)
+        assert await kinds(processor, other) == ["applied"]  # by the source, which has no such item
+    assert shown(model) == {"2026-02-03": (1, 10)}

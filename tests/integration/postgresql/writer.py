@@ -2,13 +2,15 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 
 from tests.support.changes import put
-from tests.support.sql_model import SqlModel, kinds
+from tests.support.sql_model import LIMITS, SqlModel, kinds
 
 
 async def main(url: str, micros: str, value: str) -> None:
-    async with SqlModel(url).open() as processor:
+    limits = replace(LIMITS, idle=1.0)
+    async with SqlModel(url, limits=limits).open() as processor:
         try:
             (end,) = await kinds(processor, put("a", int(micros), v=value))
         except Exception as error:  # noqa: BLE001 - the test looks at it
