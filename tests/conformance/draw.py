@@ -4,8 +4,8 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from tests.conformance.cases import OUT, Case
-from tests.conformance.history import Ending, History, Keys, Order, Shard, Write, item_keys
+from tests.conformance.cases import OUT, Case, RowKey
+from tests.conformance.history import Ending, History, Order, Shard, Write, item_keys
 
 _GAPS = ((0, 2_000), (0, 700), (0, 1, 300, 1_000), (300, 1_000, 5_000))
 """Microseconds between writes: by either clock many changes of one tick, or by the coarser one."""
@@ -59,7 +59,7 @@ def _lists_of(draw: st.DrawFn, element: st.SearchStrategy[_T], least: int, most:
 
 @st.composite
 def _writes(draw: st.DrawFn, case: Case, *, mixes_clocks: bool) -> tuple[Write, ...]:
-    items = draw(st.sampled_from([1, 1, 2, 4]))
+    items = draw(st.sampled_from([2, 3, 4] if case.moves else [1, 1, 2, 4]))
     clocks = draw(
         st.sampled_from(
             [["us", "ms"], ["us"], ["ms"], ["us", "us", "ms"]] if mixes_clocks else [["us"], ["ms"]]
@@ -76,7 +76,8 @@ def _writes(draw: st.DrawFn, case: Case, *, mixes_clocks: bool) -> tuple[Write, 
         clock=st.sampled_from(clocks),
         by_ttl=st.sampled_from([False, False, True]),
     )
-    return _made_whole(case, draw(_lists_of(write, 3, 16)))
+    drawn = draw(_lists_of(write, 3, 16))
+    return _made_whole(case, drawn, swaps=case.moves and draw(st.booleans()))
 
 
 def _orders(case: Case) -> st.SearchStrategy[Order]:
@@ -97,32 +98,39 @@ def _lines(draw: st.DrawFn, *, may_be_long: bool) -> tuple[tuple[str, str], ...]
     return tuple(draw(st.lists(line, max_size=4)))
 
 
-def _made_whole(case: Case, drawn: list[Write]) -> tuple[Write, ...]:
-    """Without writes that change nothing, and with an end that can be true: what can't be is deleted then."""
+def _made_whole(case: Case, drawn: list[Write], *, swaps: bool) -> tuple[Write, ...]:
+    """Without writes that change nothing, and with an end that can be true: what can't be is deleted then.
+
+    `swaps`: the last two items that are there take each other's place in the end.
+    """
     orders: dict[int, Order | None] = {}
     writes: list[Write] = []
     is_after_expiry = False
     for write in drawn:
         if write.order == orders.get(write.item):
             continue
-        # What an order that can't be counted leaves counted, nobody can tell either.
+        # What an order that can't be counted leaves counted, nobody can tell.
         is_expiry = (
             case.expires and write.by_ttl and write.order is None and case.takes(orders.get(write.item))
         )
-        # Nobody can tell in which order an expiry and another change of one tick came.
-        later = write.later + _TICK if is_expiry or is_after_expiry else write.later
+        # Nor in which order an expiry and a later change of its tick came.
+        later = write.later + _TICK if is_after_expiry else write.later
         orders[write.item] = write.order
         writes.append(write._replace(by_ttl=is_expiry, later=later))
         is_after_expiry = is_expiry
-    taken: set[tuple[object, ...]] = set()
+    clock = writes[-1].clock if writes else "us"
+    taken: set[RowKey] = set()
+    there: list[tuple[int, Order]] = []
     for item, order in orders.items():
-        keys: Keys = item_keys(item, tuple(case.source_keys))
-        claimed = {key for key, _ in case.rows_of(keys, order)}
+        claimed = {key for key, _ in case.rows_of(item_keys(item, tuple(case.source_keys)), order)}
         if not case.takes(order) or (not case.is_aggregate and claimed & taken):
-            clock = writes[-1].clock
             writes.append(Write(item, None, _TICK, clock))
-        else:
+        elif order is not None:
             taken |= claimed
+            there.append((item, order))
+    if swaps and len(there) > 1:
+        (one, its_order), (other, other_order) = there[-2:]
+        writes += [Write(one, other_order, _TICK, clock), Write(other, its_order, 0, clock)]
     return tuple(writes)
 
 
@@ -148,6 +156,6 @@ def _endings(draw: st.DrawFn) -> Ending:
         step=draw(st.integers(1, 4) if of_reads else st.integers(1, 8) | st.integers(1, 40)),
         how=draw(st.sampled_from(["killed", "stolen", "stolen", "drained"])),
         back=draw(st.sampled_from([0, 1, 3, 1_000])),
-        lingers=draw(st.sampled_from([None, None, 4, 15])),
+        lingers=draw(st.sampled_from([None, 1, 2, 3, 4, 8])),
         of_reads=of_reads,
     )

@@ -117,11 +117,12 @@ def test_a_row_goes_with_its_key(target: Target, case: Case) -> None:
 
 
 @pytest.mark.parametrize(("store", "case"), pairs(cases_named("moving-key", "moving-key-when")))
-@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 1, 3, 2), (0, 3, 1, 2), (2, 3, 0, 1)])
+@pytest.mark.parametrize("order", [(2, 3), (3, 2), (0, 3, 2), (3, 3, 1, 2)])
 def test_two_items_swap_their_keys(target: Target, case: Case, order: tuple[int, ...]) -> None:
     writes = (Write(0, A, 1_000), Write(1, B, 1_000), Write(0, B, 1_000), Write(1, A, 1_000))
 
     async def scene(voyage: Voyage) -> None:
+        await tell(voyage, 0, 1)
         await tell(voyage, *order)
         await voyage.check_rows()
         assert voyage.letters == []
