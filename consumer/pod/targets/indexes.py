@@ -67,7 +67,7 @@ async def look_at_index(target: IndexTarget, catalog: Catalog, findings: Finding
         else:
             found = await catalog.find(index)
         if index in found:
-            told += _problems_of_index(target, index, found[index], findings)
+            told += _problems_of_index(target, index, found[index])
     except SettingsError as error:
         told.append(f"{target.where}: {error}")
     if told:
@@ -130,19 +130,17 @@ def _problems_of_alias(target: IndexTarget, found: Mapping[str, FoundIndex]) -> 
         )
 
 
-def _problems_of_index(
-    target: IndexTarget, index: str, found: FoundIndex, findings: Findings
-) -> Iterator[str]:
+def _problems_of_index(target: IndexTarget, index: str, found: FoundIndex) -> Iterator[str]:
     owner = made_for(found.mappings)
     if owner is None and not target.projection.adopt:
         yield (
             f"{target.where}: index {index!r} was not made by Tidemark; name another, or set `adopt: true` to"
             " write among its documents and over those of equal ids"
         )
-    if owner is not None and owner != target.owner:
-        findings.warnings.append(
-            f"{target.where}: index {index!r} was made for {owner}; two processors that write to one index"
-            " undo each other's work"
+    if owner not in (None, target.owner) and not (target.projection.adopt or target.starts_here):
+        yield (
+            f"{target.where}: index {index!r} was made for {owner}, and two processors that write to one index"
+            " undo each other's work; name another, or set `adopt: true`, if that one writes to it no more"
         )
     for difference in differences(mappings(target.store, target.owner), found.mappings):
         yield (

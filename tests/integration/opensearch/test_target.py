@@ -157,11 +157,14 @@ async def test_an_alias_of_two_indexes_is_not_used(world: World) -> None:
     assert f"leads to 2 indexes ({world.alias}-v1, {world.alias}-v2)" in told
 
 
-async def test_an_index_that_was_made_for_another_is_warned_of(world: World) -> None:
-    facts, findings = await look(world, target(world))
-    assert facts is not None
-    (warning,) = findings.warnings
-    assert "was made for tests/view; two processors" in warning
+async def test_an_index_that_was_made_for_another_is_refused_unless_it_is_to_be_taken_over(
+    world: World,
+) -> None:
+    assert "was made for tests/view, and two processors" in await problem(world, target(world))
+    facts, findings = await look(world, target(world, adopt=True))
+    assert (facts is not None, findings.problems) == (True, [])
+    facts, findings = await look(world, target(world, starts_here=True))
+    assert (facts is not None, findings.problems) == (True, [])
 
 
 async def test_an_index_that_is_gone_is_not_made_anew_where_changes_were_settled_into_it(bare: World) -> None:
