@@ -160,7 +160,7 @@ async def test_an_alias_of_two_indexes_is_not_used(world: World) -> None:
 async def test_an_index_that_was_made_for_another_is_refused_unless_it_is_to_be_taken_over(
     world: World,
 ) -> None:
-    assert "was made for tests/view, and two processors" in await problem(world, target(world))
+    assert "was made for tests/view, and two processors that" in await problem(world, target(world))
     facts, findings = await look(world, target(world, adopt=True))
     assert (facts is not None, findings.problems) == (True, [])
     facts, findings = await look(world, target(world, starts_here=True))
