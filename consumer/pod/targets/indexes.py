@@ -140,7 +140,8 @@ def _problems_of_index(target: IndexTarget, index: str, found: FoundIndex) -> It
     if owner not in (None, target.owner) and not (target.projection.adopt or target.starts_here):
         yield (
             f"{target.where}: index {index!r} was made for {owner}, and two processors that write to one"
-            " index undo each other's work; name another, or set `adopt: true`, if that one writes to it no more"
+            " index undo each other's work; name another, or set `adopt: true`, if that one writes to it no"
+            " more"
         )
     for difference in differences(mappings(target.store, target.owner), found.mappings):
         yield (
