@@ -40,7 +40,7 @@ class Pace:
 
     def lose_lease(self) -> None:
         """From now on another process goes on beside this one, which may be slow: why else did it lose it?"""
-        self._slowness = self._world.random.choice([1, 10, 100])
+        self._slowness = self._world.random.choice([1, 10, 100, 100])
 
     def kill(self) -> None:
         """Not a step further."""

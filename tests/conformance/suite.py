@@ -9,7 +9,8 @@ from tests.conformance.cases import CASES, Case
 
 IN_MEMORY = "dynamodb_in_memory"
 OPENSEARCH = "opensearch_index"
-STORES = (IN_MEMORY, "dynamodb_sandbox", "postgresql_table", OPENSEARCH)
+SERVERS = ("dynamodb_sandbox", "postgresql_table", OPENSEARCH)
+STORES = (IN_MEMORY, *SERVERS)
 """The fixtures' names."""
 
 

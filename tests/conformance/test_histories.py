@@ -9,7 +9,7 @@ from tests.conformance.cases import CASES, Case
 from tests.conformance.draw import histories
 from tests.conformance.history import History
 from tests.conformance.known import HISTORIES
-from tests.conformance.suite import pairs
+from tests.conformance.suite import SERVERS, pairs
 from tests.conformance.targets.base import Target
 from tests.conformance.targets.in_memory import InMemoryTarget
 from tests.conformance.voyage import carry_out
@@ -46,3 +46,13 @@ def test_histories_that_are_known_to_be_hard_end_at_the_truth(
 ) -> None:
     for seed in range(SEEDS):
         carry_out(dynamodb_in_memory, case, replace(HISTORIES[what], seed=seed))
+
+
+@pytest.mark.parametrize(("store", "case"), pairs(CASES, SERVERS))
+def test_servers_go_through_those_that_need_no_chance(
+    store: str, case: Case, request: pytest.FixtureRequest
+) -> None:
+    target: Target = request.getfixturevalue(store)
+    for history in HISTORIES.values():
+        if not any(shard.endings for shard in history.shards):
+            carry_out(target, case, history)
