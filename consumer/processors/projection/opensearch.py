@@ -106,8 +106,9 @@ class IndexSink:
             if is_last and self._documents.has_one and write.over.digest == write.stamp.digest:
                 lost[place] = STALE  # what the source holds; nobody can write at this version any more
             elif is_last:
-                message = f"a tie was settled {ROUNDS - 1} times at one version; it waits for a newer change"
-                lost[place] = failed(Unavailable(message, code="TooManyRounds", of_item=True))
+                # To wait would be for ever: the newer change that would end it waits behind this one.
+                message = f"a tie was settled {ROUNDS - 1} times at one version, and can't be once more"
+                lost[place] = failed(Rejected(message, code="TooManyRounds"))
             elif not self._documents.has_one:
                 claims[place] = self._documents.claim(write.item, settled(write.over, write.stamp))
         if not claims:

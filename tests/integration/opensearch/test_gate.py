@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from consumer.attributes import digest
-from consumer.errors import Rejected, Unavailable
+from consumer.errors import Rejected
 from consumer.processors.base import APPLIED, HELD, STALE
 from consumer.record import Granularity, Image
 from consumer.stores.opensearch.index import Document, Index
@@ -72,7 +72,9 @@ async def test_changes_of_two_clocks_in_one_tick_are_a_tie(world: World, *, fine
     assert await world.shown() == shown("newer")
 
 
-async def test_a_tie_that_was_settled_too_often_at_one_version_waits(world: World) -> None:
+async def test_a_tie_that_was_settled_too_often_at_one_version_makes_way_for_a_newer_change(
+    world: World,
+) -> None:
     world.hold(item("2"))
     processor = world.processor()
     await processor.process([put("a", 5_000, v="1", granularity=MS)])
@@ -80,8 +82,8 @@ async def test_a_tie_that_was_settled_too_often_at_one_version_waits(world: Worl
     full = Document("a", 5_999 * 1024 + 1023, msgspec.json.encode({"_tidemark": {**mark, "n": 1023}}))
     await Index(world.cluster, world.index).write([full])
     (outcome,) = await processor.process([put("a", 5_000, v="2", granularity=MS)])
-    assert isinstance(outcome.error, Unavailable)
-    assert (outcome.error.code, outcome.error.of_item) == ("TooManyRounds", True)
+    assert isinstance(outcome.error, Rejected)
+    assert (outcome.error.code, outcome.error.by_store) == ("TooManyRounds", False)
     assert await processor.process([put("a", 6_000, v="3", granularity=MS)]) == [APPLIED]
 
 

@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 
 from consumer.attributes import RESERVED
+from consumer.errors import Rejected
 from consumer.processors.base import APPLIED, STALE, Outcome
 from consumer.processors.gated import GatedProcessor
 from consumer.processors.projection.documents import ROUNDS, Documents
@@ -125,7 +126,8 @@ async def test_a_duplicate_that_ties_for_the_last_time_does_not_wait_for_ever() 
     assert await bring(processor, change(None, "ab")) == [STALE]
     world.commit("d")
     (outcome,) = await bring(processor, change(None, "ab"))
-    assert getattr(outcome.error, "code", None) == "TooManyRounds"
+    assert isinstance(outcome.error, Rejected)
+    assert outcome.error.code == "TooManyRounds"
     assert world.shown() == {"x": "bc"}
 
 
