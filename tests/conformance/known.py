@@ -28,6 +28,14 @@ HISTORIES: Mapping[str, History] = {
         writes=(Write(0, A, 0, "us"), Write(0, B, 100, "us"), Write(0, C, 100, "ms")),
         shards=(Shard((0, 2, 1)),),
     ),
+    "a row of a coarser clock, settled for a finer change of its tick, then one of between": History(
+        writes=(Write(0, A, 0, "ms"), Write(0, B, 100, "us"), Write(0, C, 100, "us")),
+        shards=(Shard((0, 2, 1)),),
+    ),
+    "a late change of a coarser clock within the tick of the row": History(
+        writes=(Write(0, A, 0, "ms"), Write(0, B, 500, "us")),
+        shards=(Shard((1, 0)),),
+    ),
     "an owner that read the source writes what it read after another has gone on": History(
         writes=(Write(0, A, 0, "ms"), Write(0, B, 10, "ms"), Write(0, C, 2_000, "ms")),
         shards=(Shard((0, 1, 2), (Ending(2, "stolen", back=1_000, of_reads=True),)),),

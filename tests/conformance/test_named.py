@@ -118,7 +118,8 @@ def test_a_row_goes_with_its_key(target: Target, case: Case) -> None:
 
 @pytest.mark.parametrize(("store", "case"), pairs(cases_named("moving-key", "moving-key-when")))
 @pytest.mark.parametrize("order", [(2, 3), (3, 2), (0, 3, 2), (3, 3, 1, 2)])
-def test_two_items_swap_their_keys(target: Target, case: Case, order: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("batch", [1, 10])
+def test_two_items_swap_their_keys(target: Target, case: Case, order: tuple[int, ...], batch: int) -> None:
     writes = (Write(0, A, 1_000), Write(1, B, 1_000), Write(0, B, 1_000), Write(1, A, 1_000))
 
     async def scene(voyage: Voyage) -> None:
@@ -127,7 +128,7 @@ def test_two_items_swap_their_keys(target: Target, case: Case, order: tuple[int,
         await voyage.check_rows()
         assert voyage.letters == []
 
-    sail(target, case, history_of(writes), scene, PATIENT)
+    sail(target, case, replace(history_of(writes), batch=batch), scene, PATIENT)
 
 
 @pytest.mark.parametrize(("store", "case"), pairs(cases_named("lines", "lines-that-move", "sums-of-lines")))
@@ -199,3 +200,13 @@ def test_a_key_that_two_items_claim_is_the_first_one_s_until_it_gives_it_up(
         await voyage.check_rows()
 
     sail(target, case, history_of(writes), scene)
+
+
+@pytest.mark.parametrize(("store", "case"), pairs(cases_named("sums", "moving-key"), ["postgresql_table"]))
+@pytest.mark.parametrize("step", range(4, 24, 2))
+def test_an_owner_that_is_slow_within_a_transaction_does_nothing_twice(
+    target: Target, case: Case, step: int
+) -> None:
+    history = history_of(of_one(A, B, A))
+    endings = (Ending(step, "stolen", back=1_000),)
+    carry_out(target, case, replace(history, shards=(Shard((0, 1, 2), endings),), batch=1))
