@@ -31,6 +31,7 @@ HISTORIES: Mapping[str, History] = {
     "a row of a coarser clock, settled for a finer change of its tick, then one of between": History(
         writes=(Write(0, A, 0, "ms"), Write(0, B, 100, "us"), Write(0, C, 100, "us")),
         shards=(Shard((0, 2, 1)),),
+        batch=1,
     ),
     "a late change of a coarser clock within the tick of the row": History(
         writes=(Write(0, A, 0, "ms"), Write(0, B, 500, "us")),
