@@ -138,7 +138,7 @@ async def test_an_order_that_is_disturbed_at_any_call_ends_whole(
     try:
         for version, wanted in ((2, OTHER), (3, LONG), (4, OTHER)):
             await settle(lines.processor(**BY_LINE), [change("o", version, lined(wanted))])
-        assert sandbox.faults.strikes(fault) > 5
+        assert sandbox.faults.strikes(fault) > 0
     finally:
         sandbox.faults.remove(fault)
     assert lines.rows() == {f"o/{sku}": {"n": "2"} for sku in OTHER}
