@@ -1,4 +1,5 @@
-"""OpenSearch as far as a sink of documents needs it, in memory: one index, bulks by external versions, reads.
+"""OpenSearch as far as a sink of documents needs it, in memory: one index, bulks by external versions, reads,
+and searches as of the last refresh.
 
 Every document of a bulk is one atomic step, as in OpenSearch; what happens between two requests, and between
 a request's effect and its answer, is up to the test.
@@ -10,6 +11,9 @@ from typing import NamedTuple, cast
 import orjson
 
 from consumer.stores.opensearch.cluster import JSON, Answer
+
+Pause = Callable[[str], Awaitable[None]]
+"""Awaited with the name of a request before it takes effect, and before its answer."""
 
 
 class Kept(NamedTuple):
@@ -24,13 +28,12 @@ async def _at_once(_what: str) -> None:
 
 
 class InMemoryOpenSearch:
-    """One index; meets Cluster. `pause` is awaited before a request takes effect, and before its answer."""
+    """One index; meets Cluster."""
 
-    def __init__(
-        self, documents: dict[str, Kept] | None = None, pause: Callable[[str], Awaitable[None]] = _at_once
-    ) -> None:
+    def __init__(self, documents: dict[str, Kept] | None = None, pause: Pause = _at_once) -> None:
         self.documents: dict[str, Kept] = {} if documents is None else documents
         self.calls: list[str] = []
+        self._searchable = dict(self.documents)
         self._pause = pause
 
     async def call(
@@ -46,7 +49,13 @@ class InMemoryOpenSearch:
         what = path.rpartition("/")[2]
         await self._pause(what)
         self.calls.append(what)
-        answer = {"_bulk": self._bulk, "_mget": self._mget}[what](body)
+        carry_out = {
+            "_bulk": self._bulk,
+            "_mget": self._mget,
+            "_refresh": self._refresh,
+            "_search": self._search,
+        }
+        answer = carry_out[what](body)
         await self._pause(what)
         return Answer(200, answer)
 
@@ -71,6 +80,31 @@ class InMemoryOpenSearch:
 
     def _mget(self, body: bytes) -> object:
         return {"docs": [_got(self.documents.get(name)) for name in orjson.loads(body)["ids"]]}
+
+    def _refresh(self, body: bytes) -> object:
+        assert not body
+        self._searchable = dict(self.documents)
+        return {"_shards": {"failed": 0}}
+
+    def _search(self, body: bytes) -> object:
+        """As of the last refresh: what one term finds, and another leaves out."""
+        asked = orjson.loads(body)
+        ((has,), (lacks,)) = asked["query"]["bool"]["filter"], asked["query"]["bool"]["must_not"]
+        found = [
+            name
+            for name, document in self._searchable.items()
+            if _matches(document.source, has) and not _matches(document.source, lacks)
+        ]
+        # By filter_path nothing is left of an answer that found nothing.
+        return {"hits": {"hits": [{"_id": name} for name in found[: asked["size"]]]}} if found else {}
+
+
+def _matches(source: Mapping[str, object], query: Mapping[str, Mapping[str, object]]) -> bool:
+    ((path, wanted),) = query["term"].items()
+    value: object = source
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value == wanted
 
 
 def _got(held: Kept | None) -> object:

@@ -9,7 +9,7 @@ the round. So whatever is of one tick never passes unseen over what a coarser cl
 It stays below 2^62 until the year 2112.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
 from hashlib import blake2b
@@ -96,8 +96,13 @@ class Documents:
         self._covers = mapping.covers(source_keys)
         self._expires = expires
 
-    def parts(self, item: str, desired: Desired, stamp: Stamp, way: Pass) -> Iterator[Part]:
-        """What makes the index hold of an item what it should: its rows, and tombstones of those it had."""
+    def parts(
+        self, item: str, desired: Desired, stamp: Stamp, way: Pass, found: Iterable[str] = ()
+    ) -> Iterator[Part]:
+        """What makes the index hold of an item what it should: its rows, and tombstones of those it had.
+
+        `found`: the ids of what the index holds of the item, where `desired` has `spared`.
+        """
         version = version_of(stamp)
         for row in desired.rows:
             body: dict[str, object] = {
@@ -106,8 +111,19 @@ class Documents:
                 RESERVED: _mark(stamp, item),
             }
             yield Part(Document(self.id_of(row.key, item), version, _ENCODER.encode(body)), stamp, way)
-        for key in desired.leaves:
-            yield Part(self._tombstone(self.id_of(key, item), item, stamp), stamp, way)
+        leaves = {self.id_of(key, item) for key in desired.leaves}
+        leaves |= set(found) - {self.id_of(key, item) for key in desired.spared or ()}
+        for name in sorted(leaves):
+            yield Part(self._tombstone(name, item, stamp), stamp, way)
+
+    def query(self, item: str) -> object:
+        """What finds the documents that the index holds of an item, but for tombstones."""
+        return {
+            "bool": {
+                "filter": [{"term": {f"{RESERVED}.o": item}}],
+                "must_not": [{"term": {f"{RESERVED}.gone": True}}],
+            }
+        }
 
     def claim(self, item: str, stamp: Stamp) -> Part:
         """What says who of those that settle one tie has read the source last; no reader sees it."""

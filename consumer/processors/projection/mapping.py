@@ -38,11 +38,22 @@ class Desired(NamedTuple):
         digest: of the source image the rows come from; `-` for none.
         rows: a row, or one for each element; none where the item has no place.
         leaves: keys of rows that it may have had before and has no more; for targets without a ledger.
+        spared: None: `leaves` is all that may have to go. Else an image before this one could not be mapped,
+            so that the item may have rows still which only images before that tell of: whatever the target
+            holds of the item has to go but for rows of these keys.
     """
 
     digest: str
     rows: tuple[Row, ...]
     leaves: tuple[Image, ...]
+    spared: tuple[Image, ...] | None = None
+
+
+class _Had(NamedTuple):
+    """Keys of rows that an item's images have, by their text, and whether each image could be mapped."""
+
+    keys: dict[str, Image]
+    is_all: bool = True
 
 
 class ProjectionMapping:
@@ -67,7 +78,14 @@ class ProjectionMapping:
         self._form = form
         self._has_ledger = has_ledger
         self._is_fixed = self._for_each is None and all(map(_source_key, self._key.values()))
-        self._sees_change = any(root in text for text in (fields or {}).values() for root in ("old", "event"))
+        sees_change = [any(root in text for root in ("old", "event")) for text in (fields or {}).values()]
+        self._sees_change = any(sees_change)
+        # A plain path leads somewhere or nowhere; only what is computed can find fault with an earlier image.
+        self._computed = [
+            value
+            for value, sees in zip((self._fields or {}).values(), sees_change, strict=True)
+            if value.path is None and not sees
+        ]
         taken = {RESERVED, *self._key} & set(fields or {})
         if taken:
             message = f"fields: {min(taken)!r} is already part of the row; give the field another name"
@@ -122,7 +140,9 @@ class ProjectionMapping:
             return None
         old = decode_image(change.old_image) if self._sees_change and change.old_image else None
         event = Event(change.event_name, change.table, change.micros)
-        return self._desired(change, image, old, event)
+        desired = self._desired(image, Scope(change.keys, image, old, event))
+        had = self._had(change, (change.old_image, *change.between))
+        return self._with_leaves(desired, change, had)
 
     def holding(self, change: ChangeRecord, image: Image | None) -> Desired:
         """What the target should hold while the change's item is `image` (None: it doesn't exist).
@@ -135,23 +155,24 @@ class ProjectionMapping:
         """
         if image is not None and not self._membership.holds(change.keys, image):
             image = None
-        desired = self._desired(change, image, None, Event(None, change.table, change.micros))
+        desired = self._desired(
+            image, Scope(change.keys, image, None, Event(None, change.table, change.micros))
+        )
+        had = self._had(change, (change.old_image, *change.between, change.new_image))
+        desired = self._with_leaves(desired, change, had)
         if self._has_ledger or self._is_fixed:
             return desired
-        had = self._had(change)
-        return desired._replace(rows=tuple(row for row in desired.rows if row.text in had))
+        return desired._replace(rows=tuple(row for row in desired.rows if row.text in had.keys))
 
-    def _desired(self, change: ChangeRecord, image: Image | None, old: Image | None, event: Event) -> Desired:
+    def _desired(self, image: Image | None, scope: Scope) -> Desired:
         if image is None:
-            return Desired(NO_IMAGE_DIGEST, (), self._leaves(change, ()))
+            return Desired(NO_IMAGE_DIGEST, (), ())
         image_digest = digest(image)  # first: it finds what is malformed anywhere in the image
-        scope = Scope(change.keys, image, old, event)
         if self._for_each is None:
-            rows: tuple[Row, ...] = (self._row(scope, image),)
-        else:
-            rows = tuple(self._row(element, image) for element in scope.elements(self._for_each))
-            _see_that_keys_differ(rows)
-        return Desired(image_digest, rows, self._leaves(change, rows))
+            return Desired(image_digest, (self._row(scope, image),), ())
+        rows = tuple(self._row(element, image) for element in scope.elements(self._for_each))
+        _see_that_keys_differ([row.text for row in rows])
+        return Desired(image_digest, rows, ())
 
     def _row(self, scope: Scope, image: Image) -> Row:
         key = self._key_of(scope)
@@ -165,42 +186,59 @@ class ProjectionMapping:
     def _key_of(self, scope: Scope) -> Image:
         return {name: check_key_value(name, value.text, value(scope)) for name, value in self._key.items()}
 
-    def _leaves(self, change: ChangeRecord, rows: tuple[Row, ...]) -> tuple[Image, ...]:
+    def _with_leaves(self, desired: Desired, change: ChangeRecord, had: _Had) -> Desired:
         if self._has_ledger:
-            return ()
+            return desired
         if self._is_fixed:
-            return () if rows else (self._key_of(Scope(change.keys, None)),)
-        has = {row.text for row in rows}
-        return tuple(key for text, key in self._had(change).items() if text not in has)
+            return (
+                desired
+                if desired.rows
+                else desired._replace(leaves=(self._key_of(Scope(change.keys, None)),))
+            )
+        has = {row.text: row.key for row in desired.rows}
+        leaves = tuple(key for text, key in had.keys.items() if text not in has)
+        return desired._replace(leaves=leaves, spared=None if had.is_all else tuple(has.values()))
 
-    def _had(self, change: ChangeRecord) -> dict[str, Image]:
-        """The keys of the rows that the change's images have, by their text."""
+    def _had(self, change: ChangeRecord, images: Iterable[msgspec.Raw]) -> _Had:
+        """The rows that images of the change's item have; none where nobody needs to know."""
         had: dict[str, Image] = {}
-        for image in (change.old_image, *change.between, change.new_image):
-            for key in self._keys_of_earlier(change.keys, image) if image else ():
-                had[key_text(list(key.values()))] = key
-        return had
+        if self._has_ledger or self._is_fixed:
+            return _Had(had)
+        is_all = True
+        for image in images:
+            try:
+                keys = self._keys_of_earlier(change.keys, image) if image else []
+                texts = [key_text(list(key.values())) for key in keys]
+                had |= zip(texts, keys, strict=True)
+                _see_that_keys_differ(texts)
+            except Rejected:
+                is_all = False
+        return _Had(had, is_all)
 
-    def _keys_of_earlier(self, keys: Keys, raw: msgspec.Raw) -> Iterable[Image]:
-        """The keys of the rows an earlier image had; none where it can't be mapped, and so never had any."""
-        try:
-            image = decode_image(raw)
-            scope = Scope(keys, image)
-            if not self._membership.holds(keys, image):
-                return ()
-            scopes = (scope,) if self._for_each is None else tuple(scope.elements(self._for_each))
-            return [self._key_of(each) for each in scopes]
-        except Rejected:
-            return ()
+    def _keys_of_earlier(self, keys: Keys, raw: msgspec.Raw) -> list[Image]:
+        """The keys of the rows an earlier image had.
+
+        Raises:
+            Rejected: it can't be mapped, and so never had any.
+        """
+        image = decode_image(raw)
+        scope = Scope(keys, image)
+        if not self._membership.holds(keys, image):
+            return []
+        scopes = [scope] if self._for_each is None else list(scope.elements(self._for_each))
+        for each in scopes:
+            for field in self._computed:
+                field.plain(each)
+        return [self._key_of(each) for each in scopes]
 
 
-def _see_that_keys_differ(rows: Sequence[Row]) -> None:
+def _see_that_keys_differ(texts: Iterable[str]) -> None:
     seen: set[str] = set()
-    for row in rows:
-        if row.text in seen:
-            message = f"for_each: two elements make one row: both have the key {row.text}"
+    for text in texts:
+        if text in seen:
+            message = f"for_each: two elements make one row: both have the key {text}"
             raise Rejected(message, code="KeyNotUnique")
-        seen.add(row.text)
+        seen.add(text)
 
 
 def _source_key(value: Value) -> str | None:

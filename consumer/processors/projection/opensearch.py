@@ -14,6 +14,9 @@ There is no transaction over an item's several documents: each has a version of 
 newest change in whatever order they come. Of those who settle one tie at once, the one that read the source
 last has to win on every document, also where each knows of different ones: so each first claims its round,
 in a document that stands for the item and the tick, and whoever loses that reads the source again.
+
+Which documents go, a change's images tell. Where one of them could not be mapped, and is a dead letter, they
+don't: the index is then searched for what it holds of the item.
 """
 
 import asyncio
@@ -28,7 +31,7 @@ from consumer.processors.projection.documents import ROUNDS, Documents, Part, Pa
 from consumer.processors.projection.mapping import Desired
 from consumer.processors.projection.purge import Purge
 from consumer.record import Granularity
-from consumer.stores.opensearch.index import MOST_DOCUMENTS, Held, Index, Kept, portions
+from consumer.stores.opensearch.index import MOST_DOCUMENTS, MOST_FOUND, Held, Index, Kept, portions
 
 REQUESTS = 8
 """Batches on their way at once in one shard process."""
@@ -73,27 +76,52 @@ class IndexSink:
         async with self._requests:
             ends: list[list[Written]] = [[] for _ in writes]
             lost = await self._claim(writes)
+            found = await self._find(writes, lost)
             places: list[int] = []
             parts: list[Part] = []
             for place, write in enumerate(writes):
                 if place in lost:
                     ends[place].append(lost[place])
                     continue
-                asked = list(self._parts(write))
+                asked = list(self._parts(write, found.get(place, ())))
                 places += [place] * len(asked)
                 parts += asked
             for place, end in zip(places, await self._pass(parts), strict=True):
                 ends[place].append(end)
+        for place, ids in found.items():
+            if len(ids) == MOST_FOUND:
+                ends[place].append(_more_remain())
         return [_together(each) for each in ends]
 
-    def _parts(self, write: Write[Desired]) -> Iterator[Part]:
+    def _parts(self, write: Write[Desired], found: Sequence[str]) -> Iterator[Part]:
         if write.over is not None:
             way = Pass.NEWER if self._documents.has_one else Pass.CLAIMED
-            return self._documents.parts(write.item, write.desired, settled(write.over, write.stamp), way)
+            stamp = settled(write.over, write.stamp)
+            return self._documents.parts(write.item, write.desired, stamp, way, found)
         # A coarse change's version passes over what a finer clock wrote in its tick, which is a tie.
         is_coarse = write.version.granularity > Granularity.MICROSECOND
         way = Pass.UNSEEN if is_coarse else Pass.NEWER
-        return self._documents.parts(write.item, write.desired, write.stamp, way)
+        return self._documents.parts(write.item, write.desired, write.stamp, way, found)
+
+    async def _find(
+        self, writes: Sequence[Write[Desired]], lost: dict[int, Written]
+    ) -> dict[int, Sequence[str]]:
+        """By place, what the index holds of items whose images do not tell; `lost` gets who must wait."""
+        asking = [
+            place
+            for place, write in enumerate(writes)
+            if write.desired.spared is not None and place not in lost
+        ]
+        found: dict[int, Sequence[str]] = {}
+        if not asking:
+            return found
+        try:
+            await self._index.refresh()
+            for place in asking:
+                found[place] = await self._index.find(self._documents.query(writes[place].item))
+        except Unavailable as error:
+            lost |= {place: failed(error) for place in asking if place not in found}
+        return found
 
     async def _claim(self, writes: Sequence[Write[Desired]]) -> dict[int, Written]:
         """Claim the next round of each tie; what became of the writes that may not go on, by their place."""
@@ -203,6 +231,11 @@ def _gone() -> Outcome:
     """
     message = "the document that was in the way has gone since; it is tried again"
     return failed(Unavailable(message, code="RowWent", of_item=True))
+
+
+def _more_remain() -> Outcome:
+    message = f"the item has more than {MOST_FOUND:,} documents that are to go; the rest is next"
+    return failed(Unavailable(message, code="RowsRemain", of_item=True))
 
 
 def _together(ends: Sequence[Written]) -> Written:

@@ -1,6 +1,7 @@
 """Documents of one index: written at versions of our own, many in a request, each with an answer of its own.
 
-OpenSearch's own pages used: Bulk (`version_type: external`, `require_alias`), Multi-get, Delete by query.
+OpenSearch's own pages used: Bulk (`version_type: external`, `require_alias`), Multi-get, Refresh, Search,
+Delete by query.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,9 @@ MOST_BYTES = 5 * 1024 * 1024
 """In a request: OpenSearch advises 5 to 15 MB, and Amazon's smaller domains take 10 MiB."""
 
 MOST_DOCUMENTS = 1_000
+
+MOST_FOUND = 10_000
+"""By one search: OpenSearch's own limit where an index has none of its own (`index.max_result_window`)."""
 
 _ANSWER = "items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
 """The part of a bulk's answer that is read."""
@@ -86,6 +90,18 @@ class _Multi(msgspec.Struct):
     docs: list[_Got]
 
 
+class _Hit(msgspec.Struct):
+    id: str = msgspec.field(name="_id")
+
+
+class _Hits(msgspec.Struct, frozen=True):
+    hits: list[_Hit] = []
+
+
+class _Search(msgspec.Struct):
+    hits: _Hits = _Hits()
+
+
 class _Deleted(msgspec.Struct):
     deleted: int
 
@@ -141,6 +157,28 @@ class Index:
         if len(found) != len(ids):
             raise _not_understood(answer)
         return [_held(got, field) for got in found]
+
+    async def refresh(self) -> None:
+        """Let searches find whatever was written until now.
+
+        Raises:
+            Unavailable: it could not be done now.
+        """
+        _as(object, await self._cluster.call("POST", f"{self._path}/_refresh"))
+
+    async def find(self, query: object) -> list[str]:
+        """The ids of documents that a query finds, MOST_FOUND of them at most.
+
+        Raises:
+            Unavailable: there is no telling.
+        """
+        answer = await self._cluster.call(
+            "POST",
+            f"{self._path}/_search",
+            {"filter_path": "hits.hits._id", "preference": "_primary"},
+            body=_ENCODER.encode({"query": query, "size": MOST_FOUND, "_source": False}),
+        )
+        return [hit.id for hit in _as(_Search, answer).hits.hits]
 
     async def delete_where(self, query: object, most: int) -> int:
         """Delete up to `most` documents that a query finds and nobody writes meanwhile; how many there were.

@@ -1,0 +1,102 @@
+"""An item of which an image could not be mapped: no image tells any more what documents it had before."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from consumer.errors import Rejected, Unavailable
+from consumer.processors.base import APPLIED
+from consumer.processors.gated import GatedProcessor
+from consumer.processors.projection import opensearch
+from consumer.processors.projection.mapping import Desired
+from consumer.record import ChangeRecord
+from tests.unit.processors.documents_bench import LETTERS, MOVING, World, bring, change
+
+DATED: Mapping[str, object] = {**MOVING, "fields": {"v": "new.v", "date": "iso_date(new.v)"}}
+INSIDE: Mapping[str, object] = {**MOVING, "when": "iso_date(new.v)"}
+
+unmappable = pytest.mark.parametrize(
+    ("settings", "good", "bad", "better"),
+    [
+        pytest.param(MOVING, "a", "", "b", id="its key was null"),
+        pytest.param(LETTERS, "ab", "cc", "bd", id="two elements had one key"),
+        pytest.param(DATED, "2026-01-01", "soon", "2026-01-02", id="a field could not be computed"),
+        pytest.param(INSIDE, "2026-01-01", "soon", "2026-01-02", id="nobody knows whether it belonged"),
+    ],
+)
+
+
+async def rejected(processor: GatedProcessor[Desired], bad: ChangeRecord) -> bool:
+    (outcome,) = await bring(processor, bad)
+    return isinstance(outcome.error, Rejected)
+
+
+@unmappable
+@pytest.mark.parametrize("later", [0, 1], ids=["within the tick", "later"])
+async def test_what_it_had_before_goes_with_it_and_it_may_come_back(
+    settings: Mapping[str, object], good: str, bad: str, better: str, later: int
+) -> None:
+    world = World(settings)
+    processor = world.processor()
+    assert await bring(processor, change(None, good)) == [APPLIED]
+    assert await rejected(processor, change(good, bad, later=later))
+    assert set(world.shown().values()) == {good}
+    assert await bring(processor, change(bad, None, later=2 * later)) == [APPLIED]
+    assert world.shown() == {}
+    assert await bring(processor, change(None, better, later=3)) == [APPLIED]
+    assert set(world.shown().values()) == {better}
+
+
+@unmappable
+@pytest.mark.parametrize("later", [0, 1], ids=["within the tick", "later"])
+async def test_what_it_had_before_goes_when_it_is_mended(
+    settings: Mapping[str, object], good: str, bad: str, better: str, later: int
+) -> None:
+    world = World(settings)
+    processor = world.processor()
+    world.commit(better)
+    await bring(processor, change(None, good))
+    assert await rejected(processor, change(good, bad, later=later))
+    assert await bring(processor, change(bad, better, later=2 * later)) == [APPLIED]
+    assert set(world.shown().values()) == {better}
+    assert len(world.shown()) == (len(better) if settings is LETTERS else 1)
+
+
+@unmappable
+async def test_its_dead_letter_is_settled_by_what_the_item_is_by_now(
+    settings: Mapping[str, object], good: str, bad: str, better: str
+) -> None:
+    world = World(settings)
+    processor = world.processor()
+    world.commit(better)
+    await bring(processor, change(None, good))
+    await processor.settle_by_source([change(good, bad, later=1)])
+    await bring(processor, change(bad, better, later=2))
+    assert set(world.shown().values()) == {better}
+    assert len(world.shown()) == (len(better) if settings is LETTERS else 1)
+
+
+async def test_an_item_whose_images_tell_everything_is_not_searched_for() -> None:
+    world = World(LETTERS)
+    processor = world.processor()
+    await bring(processor, change(None, "ab"), change("ab", "bc", later=1), change("bc", None, later=2))
+    assert "_search" not in world.calls
+
+
+async def test_an_item_with_more_documents_than_a_search_finds_waits_until_all_are_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(LETTERS)
+    processor = world.processor()
+    await bring(processor, change(None, "abcde"))
+    assert await rejected(processor, change("abcde", "ff", later=1))
+    monkeypatch.setattr(opensearch, "MOST_FOUND", 2)
+    monkeypatch.setattr("consumer.stores.opensearch.index.MOST_FOUND", 2)
+    gone = change("ff", None, later=2)
+    for left in (3, 1):
+        (outcome,) = await bring(processor, gone)
+        assert isinstance(outcome.error, Unavailable)
+        assert outcome.error.of_item
+        assert len(world.shown()) == left
+    assert await bring(processor, gone) == [APPLIED]
+    assert world.shown() == {}
