@@ -80,9 +80,9 @@ def run(
     ] = False,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C."""
-    from consumer.settings.load import load_settings
+    from consumer.settings.load import locate_settings
 
-    settings = load_settings(config)  # before the imports below: a mistake in the file is told at once
+    located = locate_settings(config)  # before the imports below: a mistake in the file is told at once
 
     import asyncio
 
@@ -92,7 +92,9 @@ def run(
     if until_stdin_closes:
         stop_when_stdin_closes()
     worker = worker_id or socket.gethostname()
-    raise typer.Exit(asyncio.run(run_service(settings, worker, ops_host, ops_port, run_dir)))
+    with located.telling():
+        code = asyncio.run(run_service(located.settings, worker, ops_host, ops_port, run_dir))
+    raise typer.Exit(code)
 
 
 @app.command()

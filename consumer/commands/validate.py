@@ -9,7 +9,8 @@ from consumer.settings.context import IndexFacts, SqlFacts, TableFacts, Target
 from consumer.settings.document import field_name
 from consumer.settings.duration import format_duration
 from consumer.settings.filters import filter_doubts
-from consumer.settings.load import load_settings
+from consumer.settings.load import locate_settings
+from consumer.settings.located import Located
 from consumer.settings.model import KinesisSource, OnFailure, Processor, Settings
 from consumer.settings.stores import Store, TransactionalStore
 
@@ -21,12 +22,13 @@ def validate(file: Path, *, look_at_aws: bool) -> Iterator[str]:
         SettingsError: everything that is wrong, a line each.
         Unavailable: AWS can't be asked now.
     """
-    settings = load_settings(file)
-    aws = asyncio.run(_look_at_aws(settings)) if look_at_aws else []
+    located = locate_settings(file)
+    with located.telling():
+        aws = asyncio.run(_look_at_aws(located)) if look_at_aws else []
     yield f"{file}: good"
-    yield from understood(settings)
-    for path, doubt in filter_doubts(settings):
-        yield f"warning: {field_name(path)}: {doubt}"
+    yield from understood(located.settings)
+    for path, doubt in filter_doubts(located.settings):
+        yield "warning: " + located.tell(f"{field_name(path)}: {doubt}")
     yield from aws
 
 
@@ -105,12 +107,13 @@ def _place(on_failure: OnFailure | None) -> str:
     )
 
 
-async def _look_at_aws(settings: Settings) -> list[str]:
+async def _look_at_aws(located: Located) -> list[str]:
     # Imported here, since a look at the file alone needs neither boto3 nor the half second it takes.
     from consumer.aws.boto import default_region, endpoint_url  # noqa: PLC0415
     from consumer.pod.preflight import inspect  # noqa: PLC0415
     from consumer.stores.opened import open_stores  # noqa: PLC0415
 
+    settings = located.settings
     async with open_stores(endpoint_url) as stores:
         found = await inspect(settings, stores, default_region())
     return [
@@ -120,7 +123,7 @@ async def _look_at_aws(settings: Settings) -> list[str]:
         + ("may be read" if found.source_readable else "may not be read: ties can't be settled"),
         *(f"  {name:12} {_target(target)}" for name, target in found.targets.items()),
         *(f"  dead letters {place}" for place in found.letters.told),
-        *(f"warning: {warning}" for warning in found.warnings),
+        *(f"warning: {located.tell(warning)}" for warning in found.warnings),
     ]
 
 

@@ -19,6 +19,7 @@ from consumer.settings.exact import with_exact_numbers
 from consumer.settings.expressions import expression_mistakes
 from consumer.settings.files import read_text
 from consumer.settings.filters import filter_mistakes
+from consumer.settings.located import Located
 from consumer.settings.model import Settings
 
 
@@ -46,6 +47,11 @@ def load_settings(file: FilePath) -> Settings:
     Raises:
         SettingsError: the file can't be read, or (InvalidSettingsError) what it says is not allowed.
     """
+    return locate_settings(file).settings
+
+
+def locate_settings(file: FilePath) -> Located:
+    """As load_settings, for whoever looks further: what is found wrong then can be told by its place too."""
     document = read_document(read_text(file))
     if document.problems and document.value is None:
         raise InvalidSettingsError(file, document.problems)
@@ -67,7 +73,7 @@ def load_settings(file: FilePath) -> Settings:
     ]
     if document.problems or mistakes:
         raise InvalidSettingsError(file, [*document.problems, *mistakes])
-    return settings
+    return Located(file, settings, document.places)
 
 
 def _problems(document: Document, error: ValidationError) -> list[Problem]:

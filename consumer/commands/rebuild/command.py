@@ -25,7 +25,7 @@ from consumer.pod.targets.indexes import index_target
 from consumer.pod.targets.postgresql import sql_target
 from consumer.pod.targets.tables import look_at_table
 from consumer.settings.context import TableFacts
-from consumer.settings.load import load_settings
+from consumer.settings.load import locate_settings
 from consumer.settings.model import Settings
 from consumer.settings.moved import target_name
 from consumer.stores.opened import Stores, open_stores
@@ -56,7 +56,14 @@ async def rebuild(options: Options, console: Console, tell: Callable[[str], None
     Raises:
         SettingsError: something a person has to put right first.
     """
-    settings = load_settings(options.config)
+    located = locate_settings(options.config)
+    with located.telling():
+        return await _rebuilt(located.settings, options, console, tell)
+
+
+async def _rebuilt(
+    settings: Settings, options: Options, console: Console, tell: Callable[[str], None]
+) -> int:
     region = default_region()
     async with open_stores(endpoint_url) as stores:
         plan = await _begun(settings, options, stores, region, tell)

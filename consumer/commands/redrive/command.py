@@ -27,7 +27,7 @@ from consumer.pod.preflight import Inspection, inspect
 from consumer.pod.start import context_of
 from consumer.processors.base import ProcessorTools
 from consumer.processors.build import build_processor
-from consumer.settings.load import load_settings
+from consumer.settings.load import locate_settings
 from consumer.settings.model import Settings
 from consumer.stores.opened import Stores, open_stores
 
@@ -51,13 +51,15 @@ async def redrive(options: Options, tell: Callable[[str], None]) -> int:
         SettingsError: something a person has to put right first.
         Unavailable: AWS can't be asked now.
     """
-    settings = load_settings(options.config)
+    located = locate_settings(options.config)
+    settings = located.settings
     _check(options, settings)
     region = default_region()
     place = place_of(options.place or default_place(settings, options.processor), settings)
     stop = asyncio.Event()
     async with open_stores(endpoint_url) as stores:
-        inspection = await inspect(settings, stores, region)
+        with located.telling():
+            inspection = await inspect(settings, stores, region)
         if inspection.models.halted:
             raise SettingsError("\n".join(inspection.models.halted.values()))
         targets = _targets(settings, stores, inspection, region, stop)
