@@ -1,16 +1,11 @@
 """A read model built anew and cut over to while its source changes, by the real commands and daemon."""
 
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 
 import pytest
 
-from consumer.commands.demo.service import service_environment
-from tests.end_to_end.harness import PATIENCE_SECONDS, Service, wait_until
+from tests.end_to_end.harness import Service, wait_until
+from tests.end_to_end.rebuilds import begin_to_cut_over, done, reading, rebuilding
 from tests.end_to_end.shop import Shop
 from tests.end_to_end.stage import KEY, VIEW, Stage
 from tests.end_to_end.truth import (
@@ -21,29 +16,6 @@ from tests.end_to_end.truth import (
 )
 
 RATE = 50
-
-
-def rebuilding(stage: Stage, settings: Path, *options: str) -> Service:
-    command = ("rebuild", "--processor", VIEW, *options)
-    return Service(stage, settings, worker_id="rebuild", command=command)
-
-
-def begin_to_cut_over(stage: Stage, settings: Path, *options: str) -> "subprocess.Popen[str]":
-    arguments = ("cutover", "--config", str(settings), "--processor", VIEW, *options)
-    return subprocess.Popen(
-        [sys.executable, "-m", "consumer.cli", *arguments],
-        env=service_environment(stage.sandbox.environment),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def cut_over(stage: Stage, settings: Path, *options: str) -> tuple[int, str]:
-    """The exit code, and all that was said."""
-    with begin_to_cut_over(stage, settings, *options) as process:
-        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
-        return process.returncode, said
 
 
 def phase(stage: Stage) -> str:
@@ -61,26 +33,11 @@ def pointed(stage: Stage) -> str:
     return row["table"]["S"] if row else stage.view
 
 
-@contextmanager
-def reader(stage: Stage, at_least: int) -> Iterator[list[str]]:
-    """Somebody who reads all the time through the pointer; gives what they saw that no reader should."""
-    wrong: list[str] = []
-    stopped = threading.Event()
-
-    def read() -> None:
-        while not stopped.is_set():
-            table = pointed(stage)
-            rows = read_model(stage, table).rows
-            if len(rows) < at_least:
-                wrong.append(f"{len(rows)} rows in {table}")
-
-    thread = threading.Thread(target=read)
-    thread.start()
-    try:
-        yield wrong
-    finally:
-        stopped.set()
-        thread.join()
+def fewer_than(rows: int, stage: Stage) -> str | None:
+    """What is wrong for somebody who reads through the pointer; None, if there are that many."""
+    table = pointed(stage)
+    found = len(read_model(stage, table).rows)
+    return f"{found} rows in {table}" if found < rows else None
 
 
 @pytest.mark.timeout(600)
@@ -94,11 +51,11 @@ def test_a_model_is_built_anew_and_cut_over_to_during_live_traffic(stage: Stage)
         with (
             rebuilding(stage, settings) as rebuild,
             shop.writing(RATE),
-            reader(stage, at_least=20) as wrong,
+            reading(partial(fewer_than, 20, stage)) as reader,
         ):
             rebuild.wait_until_settled(RATE)
 
-            code, said = cut_over(stage, settings)
+            code, said = done(begin_to_cut_over(stage, settings))
 
             assert code == 0, said
             assert rebuild.wait() == 0
@@ -107,7 +64,7 @@ def test_a_model_is_built_anew_and_cut_over_to_during_live_traffic(stage: Stage)
             service.wait_until(lambda: "daemon is started anew" in "".join(service.log()), "it goes on")
             service.wait_until_at_work()
         wait_until_checkpointed(stage, records=shop.written + 20)
-        assert wrong == []
+        assert (reader.looks > 0, reader.wrong) == (True, [])
         assert_read_model_equals_source(stage, new)
         assert service.stop() == 0
 
@@ -137,7 +94,7 @@ def test_a_backfill_of_a_table_that_changes_is_exact_with_settings_that_are_new(
             with begin_to_cut_over(stage, changed) as killed:
                 rebuild.wait_until(lambda: phase(stage) == "stop", "the live processor is to stop")
                 killed.kill()
-            code, said = cut_over(stage, changed)
+            code, said = done(begin_to_cut_over(stage, changed))
             assert code == 0, said
             assert rebuild.wait() == 0
 
