@@ -17,6 +17,7 @@ from consumer.processors.projection.dynamodb import RowSink
 from consumer.processors.projection.dynamodb_ledger import LedgeredRowSink
 from consumer.processors.projection.mapping import ProjectionMapping
 from consumer.processors.projection.opensearch import IndexSink
+from consumer.processors.projection.owners import Owners
 from consumer.processors.projection.plan import needs_ledger
 from consumer.processors.projection.purge import Purge
 from consumer.processors.source import SourceReader
@@ -76,8 +77,9 @@ def _projection(
     if target.ledger is None:
         raise SettingsError(f"processors.{name}: the keys of its rows move, and its target has no ledger")
     ledger = LedgerTable(client, target.ledger, tombstone_seconds=seconds, tools=tools)
+    owners = Owners(mapping, source)
     ledgered = LedgeredRowSink(
-        client, target, ledger, adopt=settings.adopt, key_wait=settings.key_wait, tools=tools
+        client, target, ledger, owners, adopt=settings.adopt, key_wait=settings.key_wait, tools=tools
     )
     return GatedProcessor(mapping, ledgered, source, on_tie=tools.on_tie)
 
@@ -94,15 +96,17 @@ def _sql_rows(
     mapping = ProjectionMapping(settings, form="plain", has_ledger=True)
     source_keys = context.source_table.keys
     mapping.check_keys(source_keys)
+    source = _source(context, stores)
     sink = SqlSink(
         stores.postgresql(store),
         target,
         settings,
         tools,
+        Owners(mapping, source),
         may_share=not mapping.covers(source_keys),
         tombstone_seconds=context.tombstone_seconds,
     )
-    return GatedProcessor(mapping, sink, _source(context, stores), on_tie=tools.on_tie)
+    return GatedProcessor(mapping, sink, source, on_tie=tools.on_tie)
 
 
 def _documents(

@@ -30,14 +30,14 @@ class SourceReader:
 
     def __init__(self, client: DynamoDB, table: TableFacts, *, readable: bool) -> None:
         self._client = client
-        self._table = table
+        self.table = table
         self.is_readable = readable
 
     def see_that_ties_can_be_settled(self) -> None:
         """Raises Rejected where the source may not be read."""
         if not self.is_readable:
             message = (
-                f"two changes of this item carry one version, and the source table {self._table.name!r} "
+                f"two changes of this item carry one version, and the source table {self.table.name!r} "
                 "may not be read to settle it; allow dynamodb:GetItem on it, or set the destination's "
                 "precision to MICROSECOND"
             )
@@ -48,7 +48,7 @@ class SourceReader:
         if not self.is_readable:
             message = (
                 "the change is older than tombstones live, so that the item may have been deleted since, and "
-                f"the source table {self._table.name!r} may not be read to see; allow dynamodb:GetItem on it"
+                f"the source table {self.table.name!r} may not be read to see; allow dynamodb:GetItem on it"
             )
             raise Rejected(message, code="PastHorizon")
 
@@ -58,6 +58,21 @@ class SourceReader:
         Raises:
             Unavailable: it can't be read now.
         """
-        request = {"TableName": self._table.name, "Key": keys, "ConsistentRead": True}
+        request = {"TableName": self.table.name, "Key": keys, "ConsistentRead": True}
         answer = await self._client.call("GetItem", request)
         return answer.body.get("Item")
+
+
+def item_keys(item: str, key_types: Mapping[str, str]) -> dict[str, dict[str, str]] | None:
+    """The keys of which a change's `item` was made; None where it is no identity of this table's items."""
+    if len(key_types) == 1:
+        return {name: {kind: item} for name, kind in key_types.items()}
+    keys: dict[str, dict[str, str]] = {}
+    rest = item
+    for name in sorted(key_types):
+        length, mark, rest = rest.partition(":")
+        if not mark or not length.isdecimal() or int(length) > len(rest):
+            return None
+        keys[name] = {key_types[name]: rest[: int(length)]}
+        rest = rest[int(length) :]
+    return None if rest else keys

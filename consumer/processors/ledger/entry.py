@@ -6,6 +6,7 @@ holds       M   by the text of a row's or a group's key: what the item has there
 expires     N   Unix seconds; of tombstones alone
 """
 
+import re
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import NamedTuple, Union, cast
@@ -33,6 +34,8 @@ _HOLDS = "holds"
 
 _LONGEST_IDENTITY = 2_000
 """Bytes; a partition key has 2,048 at most ("Quotas in Amazon DynamoDB"), a source's two keys have more."""
+
+_DIGEST = re.compile("digest:[0-9a-f]{64}")
 
 Held = Union[str, Mapping[str, "Held"]]  # noqa: UP007 - a type that names itself can't be written with `|`
 """What an item has under one key: a row's digest; or its part of each sum, by name, as decimal text."""
@@ -88,6 +91,11 @@ def entry_key(item: str) -> str:
     if len(content) <= _LONGEST_IDENTITY:
         return item
     return f"digest:{blake2b(content, digest_size=32).hexdigest()}"
+
+
+def is_digest(key: str) -> bool:
+    """Whether nobody can tell the item by its entry's key; so it is where the item's own looks the same."""
+    return _DIGEST.fullmatch(key) is not None
 
 
 def to_item(key: str, entry: Entry, expires: int) -> Image:

@@ -16,6 +16,7 @@ tombstones: the entry remembers the deletion.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from consumer.attributes import RESERVED
 from consumer.errors import Rejected, Unavailable
@@ -26,6 +27,7 @@ from consumer.processors.ledger.dynamodb import LedgerTable
 from consumer.processors.ledger.entry import NOTHING, Entry, admit, entry_key, from_item
 from consumer.processors.ledger.transactions import Refusal, Transactions
 from consumer.processors.projection.mapping import Desired, Row
+from consumer.processors.projection.owners import Owners
 from consumer.processors.projection.plan import RowActions, Step, departure, difference, steps
 from consumer.processors.projection.waits import KeyWaits
 from consumer.processors.side_by_side import side_by_side
@@ -54,6 +56,7 @@ class _Attempt:
         ends: whether that is the whole of it.
         lost: rows of the entry that are not the item's any more: somebody else's hands were there.
         taken: the key of a row that another item has; the rows that the item should not have are given up.
+        taker: that item.
     """
 
     write: Write[Desired]
@@ -65,6 +68,7 @@ class _Attempt:
     ends: bool = False
     lost: set[str] = field(default_factory=set)
     taken: str | None = None
+    taker: str = ""
 
     def reached(self, entry: Entry) -> None:
         """The entry was written."""
@@ -89,6 +93,7 @@ class LedgeredRowSink:
         client: DynamoDB,
         target: TableFacts,
         ledger: LedgerTable,
+        owners: Owners,
         *,
         adopt: bool,
         key_wait: float,
@@ -100,11 +105,13 @@ class LedgeredRowSink:
             client: DynamoDB in the target's region.
             target: the read model's table.
             ledger: the ledger's.
+            owners: tells what the items have whose rows are waited for.
             adopt: take over rows that have no owner.
             key_wait: seconds an item waits at most for a key that another item has.
             tools: clock, random numbers, and whom to tell.
         """
         self._ledger = ledger
+        self._owners = owners
         self._transactions = Transactions(client, tools)
         self._rows = RowActions(target.name, target.keys, adopt=adopt)
         self._table = target.name
@@ -161,9 +168,14 @@ class LedgeredRowSink:
             else:
                 if attempt.taken is None:
                     return APPLIED
-                raise self._waits.error(attempt.write.item, attempt.taken)
+                is_claimed = partial(self._is_claimed, attempt.taker, attempt.taken)
+                raise await self._waits.error(attempt.write.item, attempt.taken, is_claimed)
         message = "other writers kept changing the item's entry in the ledger"
         raise Unavailable(message, code="EntryContended", of_item=True)
+
+    async def _is_claimed(self, owner: str, text: str) -> bool:
+        rows = await self._owners.rows(owner)
+        return rows is None or text in map(self._rows.text, rows)
 
     def _steps(self, attempt: _Attempt, stamp: Stamp) -> Sequence[Step]:
         """What is still to be done: the whole write, or to give up what keeps others waiting."""
@@ -203,7 +215,7 @@ class LedgeredRowSink:
                 continue
             if part.digest is None:
                 attempt.lost.add(part.text)
-            elif _owner(refusal.item or {}) is None:
+            elif (owner := _owner(refusal.item or {})) is None:
                 message = (
                     f"the row {part.text} in {self._table!r} was not written by this processor (its"
                     f" {RESERVED} names no item); set `adopt: true` to take such rows over, or choose another"
@@ -211,7 +223,7 @@ class LedgeredRowSink:
                 )
                 raise Rejected(message, code="ForeignRow", by_store=True)
             else:
-                attempt.taken = part.text
+                attempt.taken, attempt.taker = part.text, owner
 
 
 def _owner(row: Image) -> str | None:

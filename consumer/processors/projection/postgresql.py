@@ -23,6 +23,8 @@ from consumer.processors.gated import Write, Written
 from consumer.processors.ledger.postgresql import SqlLedger, sql_key
 from consumer.processors.ledger.sql_values import ColumnValues, recordset
 from consumer.processors.projection.mapping import WHOLE, Desired
+from consumer.processors.projection.owners import Owners
+from consumer.processors.projection.sql_owners import SqlOwners
 from consumer.processors.projection.sql_plan import Plan, Planner, Refusals, Wish
 from consumer.processors.projection.sql_rows import RowStatements, RowWriter
 from consumer.processors.projection.waits import KeyWaits
@@ -52,6 +54,7 @@ class SqlSink:
         target: SqlFacts,
         settings: Projection,
         tools: ProcessorTools,
+        owners: Owners,
         *,
         may_share: bool,
         tombstone_seconds: float,
@@ -63,6 +66,7 @@ class SqlSink:
             target: the read model's table.
             settings: of which it takes `key`, `fields`, `adopt` and `key_wait`.
             tools: clock, and whether it is time to stop.
+            owners: tells what the items have whose rows are waited for.
             may_share: whether two items can want one row.
             tombstone_seconds: how long a change is kept where it may come from; a tombstone outlives that.
         """
@@ -78,6 +82,7 @@ class SqlSink:
         )
         key, fields = tuple(settings.key), (WHOLE,) if settings.fields is None else tuple(settings.fields)
         self._writer = RowWriter(ColumnValues(key, target.columns))
+        self._owners = SqlOwners(database, target.table, key, self._writer, owners)
         self._planner = Planner(self._writer, may_share=may_share)
         self._statements = RowStatements(target.table, key, fields, adopt=settings.adopt)
 
@@ -113,17 +118,26 @@ class SqlSink:
         if plan is None:
             return [HELD] * len(wishes)
         await self._ledger.purge_if_due(self._database)
-        return [self._answer(wish, answer) for wish, answer in zip(wishes, plan.answers, strict=True)]
+        return [
+            await self._still_waits(wish) if answer is None else self._settled(wish, answer)
+            for wish, answer in zip(wishes, plan.answers, strict=True)
+        ]
 
     def _wish(self, write: Write[Desired]) -> Wish:
         rows = {(text := row.text): self._writer.content(row, text) for row in write.desired.rows}
         return Wish(sql_key(write.item), write, rows)
 
-    def _answer(self, wish: Wish, answer: Written | None) -> Written:
-        if answer is not None:
-            self._waits.over(wish.key)
-            return answer
-        return failed(self._waits.error(wish.key, f"{_one_of(wish.rows)} of {self._table!r}"))
+    def _settled(self, wish: Wish, answer: Written) -> Written:
+        self._waits.over(wish.key)
+        return answer
+
+    async def _still_waits(self, wish: Wish) -> Outcome:
+        key = f"{_one_of(wish.rows)} of {self._table!r}"
+        are_claimed = partial(self._owners.are_claimed, wish.key, wish.rows.keys())
+        try:
+            return failed(await self._waits.error(wish.key, key, are_claimed))
+        except (Rejected, Unavailable) as error:
+            return failed(error)
 
     async def _carry_out(self, wishes: Sequence[Wish], refused: Refusals, session: Session) -> Plan | None:
         if self._is_stopping():

@@ -1,12 +1,22 @@
-"""Items that wait for a key which another item has: how long each may."""
+"""Items that wait for a key which another item has: how long each may.
 
-from collections.abc import Callable
+0 .. longest             it is waited for, whoever has it
+longest .. LAST more     as long as the other has it no more in the source: the change that takes it away
+                         is to come, of a shard that is behind
+then                     it does not come: it was rejected, filtered out, or is behind the waiting one
+"""
+
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from consumer.errors import Rejected, Unavailable
 
 _FORGOTTEN_SECONDS = 300.0
 """Nobody has tried for so long: whoever comes then waits anew. Tries of one wait are 30 s apart at most."""
+
+LAST = 900.0
+"""Seconds. Who waits fills its shard's window in the end, and all of the shard stands still; one that is
+behind reads millions of records meanwhile."""
 
 
 @dataclass(slots=True)
@@ -38,8 +48,20 @@ class KeyWaits:
         if self._away_since is None:
             self._away_since = self._clock()
 
-    def error(self, item: str, key: str) -> Rejected | Unavailable:
-        """What to say of an item whose key another item has; its wait for another key is another wait."""
+    async def error(
+        self, item: str, key: str, is_claimed: Callable[[], Awaitable[bool]]
+    ) -> Rejected | Unavailable:
+        """What to say of an item whose key another item has; its wait for another key is another wait.
+
+        Args:
+            item: the one that waits.
+            key: what it waits for, for people.
+            is_claimed: whether the other has it in the source too, for all that can be told; asked once the
+                item has waited as long as it may.
+
+        Raises:
+            Unavailable: the source can't be asked now.
+        """
         now = self._clock()
         self._store_answers(now)
         self._forget(now)
@@ -47,14 +69,28 @@ class KeyWaits:
         if wait is None or wait.key != key or now - wait.latest >= _FORGOTTEN_SECONDS:
             wait = self._waits[item] = _Wait(key, now, now)
         wait.latest = now
-        if now - wait.since < self._longest:
+        beyond = now - wait.since - self._longest
+        if beyond < 0:
             message = f"the row {key} belongs to another item; it is waited for"
-            return Unavailable(message, code="KeyTaken", of_item=True)
-        message = (
-            f"the row {key} belongs to another item, which still has it after {self._longest:g} s;"
-            " make the keys of different items differ"
-        )
-        return Rejected(message, code="KeyNotUnique")
+        elif await is_claimed():
+            message = (
+                f"the row {key} belongs to another item, which still has it after {self._longest:g} s;"
+                " make the keys of different items differ"
+            )
+            return Rejected(message, code="KeyNotUnique")
+        elif beyond < LAST:
+            message = (
+                f"the row {key} belongs to another item, which has it no more in the source table: the change"
+                " that takes it away is to come, and is waited for"
+            )
+        else:
+            message = (
+                f"the row {key} belongs to another item, which has it no more in the source table; but the"
+                f" change that takes it away has not come in {self._longest + LAST:g} s. If that is a dead"
+                " letter, redrive it first, then this one"
+            )
+            return Rejected(message, code="KeyNotUnique")
+        return Unavailable(message, code="KeyTaken", of_item=True)
 
     def over(self, item: str) -> None:
         """The item has its keys, or needs them no more."""

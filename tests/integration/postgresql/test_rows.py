@@ -164,6 +164,7 @@ async def test_of_two_items_of_a_batch_that_want_one_key_who_has_it_keeps_it(pla
 
 async def test_a_key_that_stays_taken_is_the_records_fault_in_the_end(places: SqlModel) -> None:
     now = 1_000.0
+    places.source.put(image("a", {"place": "p"}))
     async with places.open(clock=lambda: now) as processor:
         await kinds(processor, put("a", 5, place="p"), put("b", 5, place="q"))
         assert await kinds(processor, put("b", 6, place="p")) == ["KeyTaken"]

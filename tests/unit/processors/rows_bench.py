@@ -13,6 +13,7 @@ from consumer.processors.keys import key_text
 from consumer.processors.ledger.dynamodb import LedgerTable
 from consumer.processors.projection.dynamodb_ledger import LedgeredRowSink
 from consumer.processors.projection.mapping import Desired, ProjectionMapping
+from consumer.processors.projection.owners import Owners
 from consumer.processors.source import DynamoDB, SourceReader
 from consumer.record import ChangeRecord, EventName, Granularity, Image
 from consumer.settings.context import TableFacts
@@ -65,18 +66,22 @@ class RowsBench:
             is_stopping=lambda: self.is_stopping,
             on_conflict=self._count_conflict,
         )
+        mapping = ProjectionMapping(self.settings, has_ledger=True)
+        source = SourceReader(dynamodb, orders, readable=readable)
         sink = LedgeredRowSink(
             dynamodb,
             view,
             LedgerTable(dynamodb, LEDGER, tombstone_seconds=TOMBSTONE_SECONDS, tools=tools),
+            Owners(mapping, source),
             adopt=self.settings.adopt,
             key_wait=self.settings.key_wait,
             tools=tools,
         )
-        mapping = ProjectionMapping(self.settings, has_ledger=True)
-        return GatedProcessor(
-            mapping, sink, SourceReader(dynamodb, orders, readable=readable), on_tie=lambda: None
-        )
+        return GatedProcessor(mapping, sink, source, on_tie=lambda: None)
+
+    def is_now(self, item: str, image: Image) -> None:
+        """What the source table holds of an item; nothing, unless it is told."""
+        self.source.put({"id": {"S": item}, **image})
 
     def _count_conflict(self) -> None:
         self.conflicts += 1

@@ -91,6 +91,7 @@ async def test_who_has_nothing_to_give_up_waits_without_a_write(bench: RowsBench
 
 
 async def test_a_key_that_is_taken_for_a_minute_is_not_unique(bench: RowsBench) -> None:
+    bench.is_now("b", coded("y"))
     processor = bench.processor()
     await processor.process([change("b", 1, coded("y"))])
     taken = change("a", 1, coded("y"))
@@ -120,6 +121,7 @@ async def test_a_wait_that_is_over_is_forgotten(bench: RowsBench) -> None:
 
 @pytest.mark.parametrize("lost", ["BatchGetItem", "TransactWriteItems"])
 async def test_an_outage_is_no_part_of_a_wait(bench: RowsBench, lost: str) -> None:
+    bench.is_now("b", coded("y"))
     await bench.processor().process([change("b", 1, coded("y"))])
     taken = change("a", 1, coded("y"))
     processor = bench.processor(Flaky(bench.dynamodb, lost, lost=2, is_done=False))
@@ -140,6 +142,7 @@ async def test_an_outage_is_no_part_of_a_wait(bench: RowsBench, lost: str) -> No
 
 
 async def test_a_rejected_records_further_attempts_do_not_wait_anew(bench: RowsBench) -> None:
+    bench.is_now("b", coded("y"))
     processor = bench.processor()
     await processor.process([change("b", 1, coded("y"))])
     codes = []
@@ -160,6 +163,7 @@ async def test_a_buried_items_next_wait_is_a_new_one(bench: RowsBench) -> None:
 
 async def test_nobody_waits_where_the_settings_say_so() -> None:
     bench = RowsBench(**BY_CODE, key_wait="0s")
+    bench.is_now("b", coded("y"))
     processor = bench.processor()
     await processor.process([change("b", 1, coded("y"))])
     (outcome,) = await processor.process([change("a", 1, coded("y"))])
