@@ -7,8 +7,8 @@ from pathlib import Path
 
 from consumer.settings.context import IndexFacts, SqlFacts, TableFacts, Target
 from consumer.settings.document import field_name
+from consumer.settings.doubts import doubts
 from consumer.settings.duration import format_duration
-from consumer.settings.filters import filter_doubts
 from consumer.settings.load import locate_settings
 from consumer.settings.located import Located
 from consumer.settings.model import KinesisSource, OnFailure, Processor, Settings
@@ -27,7 +27,7 @@ def validate(file: Path, *, look_at_aws: bool) -> Iterator[str]:
         aws = asyncio.run(_look_at_aws(located)) if look_at_aws else []
     yield f"{file}: good"
     yield from understood(located.settings)
-    for path, doubt in filter_doubts(located.settings):
+    for path, doubt in doubts(located.settings):
         yield "warning: " + located.tell(f"{field_name(path)}: {doubt}")
     yield from aws
 

@@ -45,6 +45,8 @@ class Expression:
         """The names of a plain path such as `new.address.city`, None for any other expression."""
         self.roots = tuple(dict.fromkeys(_roots(self._compiled.parsed)))
         """The names that it looks up in the scope itself, such as `new`, in the order of the text."""
+        self.is_literal = self._compiled.parsed["type"] == "literal"
+        """Whether it is one value, such as 'x' or `1`, whatever the scope."""
 
     def search(self, scope: Mapping[str, Plain]) -> Plain:
         """The expression's value over plain values; None where the path leads nowhere.

@@ -15,7 +15,7 @@ from consumer.pod.targets.make import make_targets
 from consumer.processors.base import fingerprint
 from consumer.settings.context import Endpoint, ShardContext, TableFacts
 from consumer.settings.document import field_name
-from consumer.settings.filters import filter_doubts
+from consumer.settings.doubts import doubts
 from consumer.settings.model import Settings
 from consumer.stores.opened import Stores
 
@@ -38,8 +38,8 @@ async def prepare(
     """
     try_files(settings)
     inspection = await inspect(settings, stores, region)
-    doubts = (f"{field_name(path)}: {doubt}" for path, doubt in filter_doubts(settings))
-    for warning in (*doubts, *inspection.warnings):
+    told = (f"{field_name(path)}: {doubt}" for path, doubt in doubts(settings))
+    for warning in (*told, *inspection.warnings):
         log.warning(warning)
     application, stream = settings.application, settings.source.kinesis.stream
     dynamodb = stores.aws.client("dynamodb", region)

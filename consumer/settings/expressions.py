@@ -1,6 +1,7 @@
 """What a processor's expressions and names may be, beyond what their type says."""
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
 from consumer.attributes import RESERVED
 from consumer.errors import SettingsError
@@ -52,6 +53,8 @@ def _of_aggregate(aggregate: Aggregate) -> Mistakes:
     elements = _OF_AN_ELEMENT if aggregate.for_each is not None else ()
     yield from _expressions("group_by", aggregate.group_by, (*_OF_AN_ITEM, *elements))
     yield from _expressions("add", aggregate.add, (*_OF_AN_ITEM, *elements))
+    for name, text in aggregate.add.items():
+        yield from _at(("add", name), _why_no_number(text))
     for name in aggregate.group_by.keys() & aggregate.add.keys():
         yield ("add", name), f"`{name}` is in `group_by` already: a row holds it once"
     yield from _of_items(aggregate.when, aggregate.for_each)
@@ -59,6 +62,36 @@ def _of_aggregate(aggregate: Aggregate) -> Mistakes:
     for name in aggregate.warn_above or {}:
         if name not in aggregate.add:
             yield ("warn_above", name), f"there is no sum `{name}` in `add`"
+
+
+def expression_doubts(settings: Settings) -> Mistakes:
+    """Where expressions of good settings say what is hardly meant, and why."""
+    for index, processor in enumerate(settings.processors):
+        projection = processor.projection
+        if projection is None:
+            continue
+        roots = {root for text in projection.key.values() for root in Expression(text).roots}
+        path = ("processors", index, "projection", "key")
+        if not roots:
+            yield path, "is the same for every item, so that all but one of them are rejected (KeyNotUnique)"
+        elif projection.for_each is not None and not roots & set(_OF_AN_ELEMENT):
+            message = (
+                "is the same for all elements of an item, so that an item of more than one is rejected"
+                " (KeyNotUnique); make it of `item` or `index` too"
+            )
+            yield path, message
+
+
+def _why_no_number(text: str) -> str | None:
+    try:
+        expression = Expression(text)
+    except SettingsError:
+        return None  # which is told already
+    if not expression.is_literal:
+        return None
+    value = expression.search({})
+    is_number = isinstance(value, (Decimal, int)) and not isinstance(value, bool)
+    return None if is_number else f"`{text}` is no number, and only numbers can be added"
 
 
 def _of_items(when: str | None, for_each: str | None) -> Mistakes:

@@ -12,15 +12,28 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from consumer.errors import SettingsError
+from consumer.settings.addresses import address_mistakes
 from consumer.settings.ages import age_mistakes
 from consumer.settings.allowed import Allowed
+from consumer.settings.columns import column_mistakes
 from consumer.settings.document import Document, Path, Problem, field_name, read_document
 from consumer.settings.exact import with_exact_numbers
 from consumer.settings.expressions import expression_mistakes
 from consumer.settings.files import read_text
 from consumer.settings.filters import filter_mistakes
+from consumer.settings.homes import home_mistakes
 from consumer.settings.located import Located
 from consumer.settings.model import Settings
+
+_MISTAKES = (
+    expression_mistakes,
+    filter_mistakes,
+    age_mistakes,
+    address_mistakes,
+    column_mistakes,
+    home_mistakes,
+)
+"""What pydantic doesn't find: each gives paths and messages."""
 
 
 class InvalidSettingsError(SettingsError):
@@ -67,9 +80,7 @@ def locate_settings(file: FilePath) -> Located:
         raise InvalidSettingsError(file, [*document.problems, *_problems(document, error)]) from None
     mistakes = [
         Problem(*_place(document, path), field_name(path), message)
-        for path, message in chain(
-            expression_mistakes(settings), filter_mistakes(settings), age_mistakes(settings)
-        )
+        for path, message in chain.from_iterable(mistakes(settings) for mistakes in _MISTAKES)
     ]
     if document.problems or mistakes:
         raise InvalidSettingsError(file, [*document.problems, *mistakes])

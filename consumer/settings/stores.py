@@ -143,6 +143,11 @@ def address_of(store: PostgreSQLTable | OpenSearchIndex, environment: Mapping[st
     return address
 
 
+NO_LIBPQ_ADDRESS = (
+    "the address is no connection string or URI as libpq takes it; it looks like"
+    " postgresql://user@host:5432/database?sslmode=verify-full"
+)
+
 WAYS_TO_A_STORE: dict[str, set[str]] = {
     "postgresql": {"url", "url_env", "create", "connections"},
     "opensearch": {"url", "url_env", "sigv4", "region", "settings"},

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from consumer.aws.clients import Clients, open_clients
+from consumer.settings.clusters import Address, read_address, region_of
 from consumer.settings.stores import OpenSearchIndex, PostgreSQLTable, address_of
-from consumer.stores.opensearch.address import Address, read_address, region_of
 
 if TYPE_CHECKING:
     from consumer.aws.rest import RestSigner

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from consumer.expressions import Expression
 from consumer.settings.context import IndexFacts, SqlFacts, TableFacts, Target
+from consumer.settings.homes import shares_rows, taken
 from consumer.settings.model import Processor, Projection
 
 
@@ -86,22 +87,15 @@ def _check_ttl(
 
 
 def check_homes(processors: Iterable[Processor], targets: Mapping[str, Target], findings: Findings) -> None:
-    """A row holds what one processor says of an item, and the gate lets each change in once.
-
-    Sums of several aggregates may stand side by side in one DynamoDB table: each owns its own. A PostgreSQL
-    table has one ledger, and that is one processor's.
-    """
+    """No two processors write to one place, though the settings alone don't tell: see settings.homes."""
     owners: dict[str, list[Processor]] = {}
     for processor in processors:
         if processor.name not in targets:
             continue
         home = _home(processor, targets[processor.name])
         for owner in owners.setdefault(home, []):
-            if _shares_rows(owner, processor):
-                findings.problems.append(
-                    f"processors.{processor.name}: processor {owner.name!r} writes to {home} already, and"
-                    " each would undo what the other did; name another"
-                )
+            if shares_rows(owner, processor):
+                findings.problems.append(f"processors.{processor.name}: {taken(owner, home)}")
                 break
         owners[home].append(processor)
 
@@ -132,14 +126,6 @@ def check_ledgers(source: TableFacts | None, targets: Mapping[str, Target], find
                 " a processor's target or ledger or the source already; set `ledger` to another name"
             )
         taken.add(ledger)
-
-
-def _shares_rows(one: Processor, other: Processor) -> bool:
-    if one.aggregate is None or other.aggregate is None or one.store.postgresql is not None:
-        return True
-    if one.ledger_name is not None and one.ledger_name == other.ledger_name:
-        return True
-    return bool(one.aggregate.add.keys() & other.aggregate.add.keys())
 
 
 def _home(processor: Processor, target: Target) -> str:

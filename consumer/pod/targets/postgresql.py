@@ -17,7 +17,6 @@ from consumer.pod.targets.sql_checks import (
     OWNER_TYPE,
     Wanted,
     check_address,
-    check_names,
     lacking,
     mismatches,
     owner_of,
@@ -120,7 +119,7 @@ class SqlTarget:
         self, database: Database, findings: Findings, *, has_run: bool, is_look: bool
     ) -> SqlFacts | None:
         columns = wanted(self.processor, self.source)
-        if problems := [*check_address(self.store.url or ""), *check_names(self.store, columns)]:
+        if problems := list(check_address(self.store.url or "")):
             findings.problems += told(self.where, self.store.table, problems)
             return None
         work = partial(self._prepare, columns, has_run=has_run, is_look=is_look)

@@ -9,23 +9,19 @@ import orjson
 from consumer.attributes import RESERVED
 from consumer.expressions import Expression
 from consumer.processors.base import fingerprint
-from consumer.processors.projection.mapping import WHOLE
+from consumer.settings.addresses import SEEN_BY_ALL, SECRETS
+from consumer.settings.base import WHOLE
 from consumer.settings.context import TableFacts
 from consumer.settings.model import Processor
-from consumer.settings.stores import PostgreSQLTable
 from consumer.stores.postgresql.address import parsed
 from consumer.stores.postgresql.names import quoted, quoted_table
 from consumer.stores.postgresql.shape import TableShape
 
 OWNER_TYPE = "text"
 _KEY_TYPES = {"S": "text", "N": "numeric", "B": "bytea"}
-_LONGEST_NAME = 63
 _EXACT = re.compile(r"text|bytea|numeric|smallint|integer|bigint|character varying(\(\d+\))?|uuid")
 """Types in which two keys that differ, differ: elsewhere 2024-01-01 may be one with 2024-01-01T00:00."""
 
-
-_SECRETS = {"password", "sslpassword", "oauth_client_secret"}
-"""Of a connection string ("Parameter Key Words")."""
 
 _NUMBER = re.compile(r"numeric(\(\d+,\d+\))?|smallint|integer|bigint")
 
@@ -81,23 +77,9 @@ def _key_type(text: str, source: TableFacts) -> str | None:
 
 
 def check_address(url: str) -> Iterator[str]:
-    """What is wrong with an address that stands in the settings themselves."""
-    if parsed(url).keys() & _SECRETS:
-        yield (
-            "`url` has a password in it, which everyone sees who may read the settings; put the URL into an"
-            " environment variable, and its name under `url_env`, or the password into a PGPASSFILE"
-        )
-
-
-def check_names(store: PostgreSQLTable, columns: Wanted) -> Iterator[str]:
-    """Before PostgreSQL is asked: what it would cut short, and types of nothing."""
-    for name in columns.columns:
-        if len(name.encode()) > _LONGEST_NAME:
-            yield f"the column's name `{name}` is longer than the {_LONGEST_NAME} bytes it can have"
-    for name in store.types or ():
-        if name not in columns.columns:
-            written = ", ".join(columns.columns)
-            yield f"no column `{name}`, which is in `types`, is written; these are: {written}"
+    """What is wrong with an address that stands in the settings themselves, as libpq reads it."""
+    if parsed(url).keys() & SECRETS:
+        yield SEEN_BY_ALL
 
 
 def untyped(columns: Wanted) -> list[str]:

@@ -10,13 +10,11 @@ from consumer.errors import Rejected, SettingsError
 from consumer.processors.keys import check_key_value, key_text
 from consumer.processors.scope import Event, Keys, Membership, Scope, Value, new_image
 from consumer.record import AttributeValue, ChangeRecord, Image
+from consumer.settings.base import WHOLE
 from consumer.settings.model import Projection
 
 Form = Literal["attributes", "plain"]
 """What a row's fields are: attribute values as they are, or plain values."""
-
-WHOLE = "item"
-"""The one field of a row without `fields`, where fields are plain."""
 
 
 class Row(NamedTuple):

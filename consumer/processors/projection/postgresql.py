@@ -22,12 +22,13 @@ from consumer.processors.base import HELD, Outcome, ProcessorTools, failed
 from consumer.processors.gated import Write, Written
 from consumer.processors.ledger.postgresql import SqlLedger, sql_key
 from consumer.processors.ledger.sql_values import ColumnValues, recordset
-from consumer.processors.projection.mapping import WHOLE, Desired
+from consumer.processors.projection.mapping import Desired
 from consumer.processors.projection.owners import Owners
 from consumer.processors.projection.sql_owners import SqlOwners
 from consumer.processors.projection.sql_plan import Plan, Planner, Refusals, Wish
 from consumer.processors.projection.sql_rows import RowStatements, RowWriter
 from consumer.processors.projection.waits import KeyWaits
+from consumer.settings.base import WHOLE
 from consumer.settings.context import SqlFacts
 from consumer.settings.model import Projection
 from consumer.stores.postgresql.connecting import Statement

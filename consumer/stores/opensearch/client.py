@@ -12,7 +12,7 @@ from opensearchpy.exceptions import OpenSearchException, TransportError
 from opensearchpy.serializer import Serializer
 
 from consumer.errors import Unavailable
-from consumer.stores.opensearch.address import Address
+from consumer.settings.clusters import Address
 from consumer.stores.opensearch.cluster import JSON, Answer
 
 CONNECTIONS = 32

@@ -4,6 +4,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from consumer.errors import SettingsError
+from consumer.settings.stores import NO_LIBPQ_ADDRESS
 
 
 def parsed(address: str) -> dict[str, str]:
@@ -15,7 +16,4 @@ def parsed(address: str) -> dict[str, str]:
     try:
         return {name: str(value) for name, value in conninfo_to_dict(address).items() if value is not None}
     except psycopg.ProgrammingError:
-        raise SettingsError(
-            "url: the address is no connection string or URI as libpq takes it; it looks like"
-            " postgresql://user@host:5432/database?sslmode=verify-full"
-        ) from None
+        raise SettingsError(f"url: {NO_LIBPQ_ADDRESS}") from None

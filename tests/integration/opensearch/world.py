@@ -14,7 +14,7 @@ from consumer.record import Image
 from consumer.settings.context import TableFacts
 from consumer.settings.model import Projection
 from consumer.settings.stores import OpenSearchIndex, Store
-from consumer.stores.opensearch.address import read_address
+from consumer.settings.clusters import read_address
 from consumer.stores.opensearch.catalog import Catalog
 from consumer.stores.opensearch.client import OpenSearch
 from consumer.stores.opensearch.cluster import Cluster

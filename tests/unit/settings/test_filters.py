@@ -1,6 +1,7 @@
 """Filters in the settings: every mistake has its line, every number is as it was written."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -180,7 +181,8 @@ def test_validate_shows_the_patterns_and_warns_of_a_number_that_never_matches(tm
 
     assert '    filter     {"dynamodb":{"Keys":{"orderId":{"N":[100]}}}}' in lines
     assert lines[-1] == (
-        "warning: processors[0].filters[0].dynamodb.Keys.orderId.N[0]: 100 never matches: "
+        f"warning: {tmp_path}/tidemark.yaml:7:44: processors[0].filters[0].dynamodb.Keys.orderId.N[0]: 100"
+        " never matches: "
         'DynamoDB writes numbers as text; write "100", or {"numeric": ["=", 100]}'
     )
     load(tmp_path, keys('"100"', "orderId"), keys("{ numeric: ['=', 100] }", "orderId"))
@@ -212,7 +214,7 @@ def test_validate_warns_of_a_filter_that_leaves_out_every_record(
         line for line in validate(tmp_path / "tidemark.yaml", look_at_aws=False) if "warning" in line
     ]
 
-    assert warning.startswith("warning: processors[0].filters[0].")
+    assert re.match(rf"warning: {tmp_path}/tidemark.yaml:7:\d+: processors\[0\].filters\[0\]\.", warning)
     assert warned in warning
 
 

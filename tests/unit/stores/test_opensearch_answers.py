@@ -3,7 +3,7 @@
 import pytest
 
 from consumer.errors import Rejected, SettingsError, Unavailable
-from consumer.stores.opensearch.address import read_address
+from consumer.settings.clusters import read_address
 from consumer.stores.opensearch.answers import Cause, Failure, failure_of, verdict, verdict_of_request
 from consumer.stores.opensearch.cluster import JSON, Answer
 from consumer.stores.opensearch.index import MOST_BYTES, MOST_DOCUMENTS, Document, Index, Kept, portions
