@@ -9,7 +9,7 @@ import orjson
 from consumer.attributes import RESERVED
 from consumer.expressions import Expression
 from consumer.processors.base import fingerprint
-from consumer.settings.addresses import SEEN_BY_ALL, SECRETS
+from consumer.settings.addresses import SECRETS, SEEN_BY_ALL
 from consumer.settings.base import WHOLE
 from consumer.settings.context import TableFacts
 from consumer.settings.model import Processor
