@@ -3,6 +3,9 @@
 A store is away when it answers nobody and says it is unavailable, and a wrong schema is an outage too: many
 different records in a row, rejected by the store with one code. Lanes then ask with single records, and the
 first that gets through tells the others.
+
+The log is told of a wait and of its end. A store that refuses every other request would fill it: it comes and
+goes, which is told once, until it has stayed.
 """
 
 from collections.abc import Callable
@@ -12,6 +15,9 @@ from consumer.shard.lanes.tools import LaneTools
 
 REJECTED_RUN = 20
 """Different records in a row."""
+
+STEADY_SECONDS = 30.0
+"""A store that has stayed for so long is back indeed."""
 
 
 class Outage:
@@ -30,6 +36,8 @@ class Outage:
         self._code: str | None = None
         self._refused: set[int] = set()
         self._is_rejected_run = False
+        self._ended_at: float | None = None
+        self._comes_and_goes = False
 
     @property
     def is_on(self) -> bool:
@@ -46,6 +54,7 @@ class Outage:
         self._code = None
         self._is_rejected_run = False
         self._end()
+        self._stayed()
 
     def unavailable(self, error: Unavailable) -> None:
         """It takes nothing now."""
@@ -72,19 +81,36 @@ class Outage:
             return False
         if not self._is_rejected_run:
             self._end()  # who rejects is there
+            self._stayed()
         return not self._is_rejected_run
 
     def _begin(self, error: str) -> None:
         self._trouble.last_error = error
         if self._trouble.since is None:
-            self._trouble.since = self._tools.clock()
-            self._tools.log.warning("waiting for a store", processor=self._name, error=error)
+            self._trouble.since = now = self._tools.clock()
+            was_steady = self._ended_at is None or now - self._ended_at >= STEADY_SECONDS
+            if was_steady:
+                self._comes_and_goes = False
+                self._tools.log.warning("waiting for a store", processor=self._name, error=error)
+            elif not self._comes_and_goes:
+                self._comes_and_goes = True
+                self._tools.log.warning("the store comes and goes", processor=self._name, error=error)
 
     def _end(self) -> None:
         if self._trouble.since is None:
             return
         self._trouble.since = None
+        self._ended_at = self._tools.clock()
         self.recoveries += 1
-        self._tools.log.info("the store is back", processor=self._name)
+        if not self._comes_and_goes:
+            self._tools.log.info("the store is back", processor=self._name)
         for tell in self._on_recovery:
             tell()
+
+    def _stayed(self) -> None:
+        """Tell the end of its coming and going, once it is one."""
+        if not self._comes_and_goes or self._ended_at is None:
+            return
+        if self._tools.clock() - self._ended_at >= STEADY_SECONDS:
+            self._comes_and_goes = False
+            self._tools.log.info("the store is back", processor=self._name)

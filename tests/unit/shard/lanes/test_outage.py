@@ -1,10 +1,11 @@
 """What is taken for an outage, what ends it, and what counts against a record."""
 
+import json
 from io import BytesIO
 
 from consumer.errors import Rejected
 from consumer.log import open_log
-from consumer.shard.lanes.outage import REJECTED_RUN, Outage
+from consumer.shard.lanes.outage import REJECTED_RUN, STEADY_SECONDS, Outage
 from consumer.shard.lanes.tools import LaneTools, Trouble
 from tests.unit.shard.lanes.bench import AWAY
 
@@ -35,6 +36,10 @@ class Known:
     def reject(self, *ordinals: int, error: Rejected = OF_THE_STORE) -> list[bool]:
         """Whether each rejection counts against its record."""
         return [self.outage.rejected(ordinal, error) for ordinal in ordinals]
+
+    def events(self) -> list[str]:
+        """What the log was told."""
+        return [json.loads(line)["event"] for line in self.log.getvalue().splitlines()]
 
     def _count_run(self) -> None:
         self.runs += 1
@@ -79,10 +84,47 @@ def test_an_outage_is_told_from_its_first_failure_on_with_its_latest_error() -> 
     assert (known.trouble.since, known.trouble.last_error) == (50.0, "AccessDenied: denied")
     known.outage.answered()
     assert known.trouble.since is None
-    assert [line.split(b'"event":"')[1].split(b'"')[0] for line in known.log.getvalue().splitlines()] == [
-        b"waiting for a store",
-        b"the store is back",
-    ]
+    assert known.events() == ["waiting for a store", "the store is back"]
+
+
+def test_a_store_that_comes_and_goes_is_told_once_until_it_has_stayed() -> None:
+    known = Known()
+    for _ in range(50):
+        known.outage.unavailable(AWAY)
+        known.now += STEADY_SECONDS - 1
+        known.outage.answered()
+        known.now += STEADY_SECONDS - 1
+        known.outage.answered()
+    begun = ["waiting for a store", "the store is back", "the store comes and goes"]
+    assert known.events() == begun
+    known.now += 1
+    known.outage.answered()
+    assert known.events() == [*begun, "the store is back"]
+    known.outage.answered()
+    known.outage.unavailable(AWAY)
+    assert known.events() == [*begun, "the store is back", "waiting for a store"]
+    assert known.told == 50, "whoever waits is told each time"
+
+
+def test_a_store_whose_stay_nobody_saw_is_waited_for_anew() -> None:
+    known = Known()
+    for _ in range(2):
+        known.outage.unavailable(AWAY)
+        known.outage.answered()
+    known.now += STEADY_SECONDS
+    known.outage.unavailable(AWAY)
+    known.outage.answered()
+    assert known.events()[-3:] == ["the store comes and goes", "waiting for a store", "the store is back"]
+
+
+def test_a_store_that_rejects_has_stayed_too() -> None:
+    known = Known()
+    for _ in range(2):
+        known.outage.unavailable(AWAY)
+        known.outage.answered()
+    known.now += STEADY_SECONDS
+    known.reject(1)
+    assert known.events()[-2:] == ["the store comes and goes", "the store is back"]
 
 
 def test_a_store_that_rejects_is_there() -> None:
