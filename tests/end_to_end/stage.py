@@ -30,7 +30,7 @@ IN_A_HURRY: Mapping[str, str] = {
 class Stage:
     """Names that no other test has; `directory` is the test's own.
 
-    The table's key is `id`, it expires items by `expiresAt`, and its changes go into the stream.
+    The table's key is `id`, and its changes go into the stream.
     """
 
     sandbox: SandboxProcess
@@ -93,13 +93,19 @@ def set_stage(
     *,
     shards: int = 2,
     precision: Precision = "MICROSECOND",
+    expires: bool = False,
 ) -> Stage:
-    """Create the table, its stream and one read model."""
+    """Create the table, its stream and one read model.
+
+    `expires`: the table expires items by `expiresAt`; where no test needs that, the sandbox need not look.
+    """
     name = f"e2e-{uuid.uuid4().hex[:12]}"
     stage = Stage(sandbox, aws, directory, application=name, stream=f"{name}-changes", table=f"{name}-items")
     create_table(aws, stage.table, create_stream(aws.kinesis, stage.stream, shards), precision)
-    aws.dynamodb.update_time_to_live(
-        TableName=stage.table, TimeToLiveSpecification={"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
-    )
+    if expires:
+        aws.dynamodb.update_time_to_live(
+            TableName=stage.table,
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": TTL_ATTRIBUTE},
+        )
     stage.add_view(VIEW)
     return stage

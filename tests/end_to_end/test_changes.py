@@ -52,7 +52,7 @@ FIELDS = {
 
 @pytest.fixture(scope="module")
 def stage(sandbox: SandboxProcess, aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    stage = set_stage(sandbox, aws, tmp_path_factory.mktemp("changes"))
+    stage = set_stage(sandbox, aws, tmp_path_factory.mktemp("changes"), expires=True)
     stage.add_view(PATHS)
     return stage
 
