@@ -1,5 +1,6 @@
 """What a person is told of stores that are away, or not as the settings have them, before a start."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -117,7 +118,8 @@ def test_every_mistake_is_told_at_once_with_what_to_do(
         changed(index, "not-ours", index=f"{index_prefix}-theirs"),
         changed(index, "away", url=f"http://127.0.0.1:{free_port(*PORTS)}"),  # hides none of them
     ]
-    result = validate(stage, stage.write_settings(*mistakes), "--aws")
+    settings = stage.write_settings(*mistakes)
+    result = validate(stage, settings, "--aws")
 
     assert result.returncode == WRONG
     sentences = {
@@ -131,7 +133,8 @@ def test_every_mistake_is_told_at_once_with_what_to_do(
     }
     told = result.stderr.splitlines()
     for name, sentence in sentences.items():
-        assert any(line.startswith(f"processors.{name}.") and sentence in line for line in told), told
+        place = rf"{re.escape(str(settings))}:\d+:\d+: processors\.{name}\."
+        assert any(re.match(place, line) and sentence in line for line in told), told
     assert "Traceback" not in result.stderr
 
 
