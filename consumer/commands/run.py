@@ -27,6 +27,7 @@ from consumer.pod.plans import SHARD_MODULE, write_plans
 from consumer.pod.start import prepare
 from consumer.pod.supervisor import Supervisor
 from consumer.settings.context import ShardContext
+from consumer.settings.homes import store_of
 from consumer.settings.model import Settings
 from consumer.status import status_directory
 from consumer.stores.opened import Stores, open_stores
@@ -78,6 +79,7 @@ async def run(
             run_directory=directory,
             supervisor=supervisor,
             started_at=time.time(),
+            stores={processor.name: store_of(processor) for processor in settings.processors},
         )
         async with serve_ops(pod, ops_host, ops_port) as url, open_stores(endpoint_url) as stores:
             log.info("serving /status, /metrics, /healthz and /readyz", url=url, run_directory=str(directory))

@@ -7,7 +7,7 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +46,8 @@ class Pod:
     adrift: Adrift = field(default_factory=Adrift)
     halted: Sequence[str] = ()
     """A sentence for each processor that these settings may not run."""
+    stores: Mapping[str, str] = field(default_factory=dict)
+    """By processor name, what tells its store from others."""
 
     def report(self) -> PodReport:
         """The pod now, for /status."""
@@ -64,7 +66,9 @@ class Pod:
             lag_seconds=report.largest_lag(shards, self.adrift.lags(shards, now)),
             problems=[
                 *self.halted,
-                *report.problems(daemon, shards, self.waiting_for, now, adrift=self.adrift),
+                *report.problems(
+                    daemon, shards, self.waiting_for, now, adrift=self.adrift, stores=self.stores
+                ),
             ],
         )
 

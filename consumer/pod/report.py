@@ -7,6 +7,7 @@ import msgspec
 
 from consumer.pod.adrift import Adrift
 from consumer.pod.supervisor import DaemonStatus
+from consumer.pod.troubles import troubles
 from consumer.status import ShardStatus
 
 SILENT_SECONDS = 30.0
@@ -89,8 +90,12 @@ def problems(
     now: float,
     *,
     adrift: Adrift,
+    stores: Mapping[str, str],
 ) -> list[str]:
-    """Everything that is not well, unhealthy or not, in sentences for people."""
+    """Everything that is not well, unhealthy or not, in sentences for people.
+
+    `stores`: by processor name, what tells its store from others.
+    """
     found = health_problems(daemon, shards, now)
     if waiting_for is not None:
         found.append(f"not started yet: {waiting_for}")
@@ -105,28 +110,8 @@ def problems(
         f"{shard_id}: let go of, {lag:.0f} s behind by now"
         for shard_id, lag in adrift.lags(shards, now).items()
     ]
-    for shard in shards:
-        if not _is_silent(shard, now):
-            found.extend(f"{shard.shard_id}: {sentence}" for sentence in _troubles(shard, now))
+    found += troubles([shard for shard in shards if not _is_silent(shard, now)], now, stores)
     return found
-
-
-def _troubles(shard: ShardStatus, now: float) -> list[str]:
-    sentences = [
-        f"{processor.name} has waited {now - processor.unavailable_since:.0f} s for its store"
-        f" ({processor.last_error or 'no error given'}); it goes on by itself once the store answers"
-        for processor in shard.processors
-        if processor.unavailable_since is not None
-    ]
-    if shard.message is not None and not sentences:
-        sentences.append(shard.message)
-    elif shard.state == "parked":
-        sentences.append(
-            "parked: the stream no longer holds the records after its checkpoint; see on_trimmed"
-        )
-    elif shard.state == "waiting" and not sentences:
-        sentences.append("its window is full: it takes no more records until some are settled")
-    return sentences
 
 
 def _is_silent(shard: ShardStatus, now: float) -> bool:

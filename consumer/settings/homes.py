@@ -53,6 +53,12 @@ def taken(owner: Processor, home: str) -> str:
     )
 
 
+def store_of(processor: Processor) -> str:
+    """What tells the processor's store from others: its kind, and where it is as far as the settings say."""
+    kind, where, _ = _home(processor)
+    return kind if where is None else f"{kind} {where}"
+
+
 def _home(processor: Processor) -> Home:
     store = processor.store
     if store.dynamodb is not None:

@@ -16,6 +16,7 @@ from tests.end_to_end.stage import Stage
 from tests.end_to_end.trouble import (
     assert_nothing_was_given_up,
     letters_of,
+    says_of,
     wait_until_each_goes_on,
     watched,
 )
@@ -63,7 +64,7 @@ def test_stores_that_are_away_for_half_a_minute_are_named_and_cost_nothing_but_t
         wait_until_checkpointed(stage, records=orders.written)
 
         for model in models:
-            assert f"{model.name} has waited " in said
+            assert says_of(model.name, said), said
         assert_nothing_was_given_up(service, letters)
         assert service.metrics().total("tidemark_daemon_restarts_total") == 0
         assert service.stop() == 0

@@ -1,5 +1,6 @@
 """What may befall the stores of read models, and how it is seen that it cost nothing but time."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,7 +69,12 @@ def settled(service: Service, processor: str) -> float:
 def is_waited_for(service: Service, processor: str) -> bool:
     """Whether /status says that a processor waits for its store."""
     status = service.status()
-    return status is not None and any(f"{processor} has waited " in said for said in status.problems)
+    return status is not None and any(says_of(processor, said) for said in status.problems)
+
+
+def says_of(processor: str, said: str) -> bool:
+    """Whether problems say that a processor waits for its store, by itself or beside others."""
+    return re.search(rf"(?<![\w-]){processor}(?![\w-])[^;\n]* ha(s|ve) waited ", said) is not None
 
 
 def watched(service: Service, seconds: float) -> str:

@@ -82,7 +82,7 @@ def test_the_example_of_status_has_the_keys_of_the_real_one_and_says_what_it_wou
     assert json.loads(msgspec.json.encode(report)) == example
     assert report.totals == totals(report.shards)
     assert report.problems == problems(
-        report.daemon, report.shards, report.waiting_for, report.now, adrift=Adrift()
+        report.daemon, report.shards, report.waiting_for, report.now, adrift=Adrift(), stores={}
     )
 
 
