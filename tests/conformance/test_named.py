@@ -190,8 +190,8 @@ def test_a_key_that_two_items_claim_is_the_first_one_s_until_it_gives_it_up(
     first = item_keys(0, ("id",))["id"]["S"]
 
     async def scene(voyage: Voyage) -> None:
-        await tell(voyage, 0)
-        await tell(voyage, 1)
+        for number in (0, 1):
+            await voyage.deliver([Shard((number,))], until=2)
         assert await voyage.rows() == {("k0",): {"owner": first, "total": 1}}
         assert voyage.letters == ["KeyNotUnique"]
         await tell(voyage, 2)

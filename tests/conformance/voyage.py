@@ -84,10 +84,13 @@ class Voyage:
         """The codes of the errors for which records were buried."""
         return [letter.error.code for letter in self._world.letters]
 
-    async def deliver(self, shards: Sequence[Shard]) -> None:
-        """Let the shards' owners settle all that they hold, while the table's writes are carried out."""
+    async def deliver(self, shards: Sequence[Shard], *, until: int | None = None) -> None:
+        """Let the shards' owners settle all that they hold, while the table's writes are carried out.
+
+        `until`: the first write that is still to come when they are done.
+        """
         self._world.hold(shards)
-        writing = asyncio.create_task(self._world.write_all())
+        writing = asyncio.create_task(self._world.write(until))
         await asyncio.gather(*(self._tenures(shard) for shard in range(len(shards))))
         await writing
 

@@ -70,14 +70,13 @@ class World:
             for shard in shards
         ]
 
-    async def write_all(self) -> None:
-        """Carry out all writes, once, tick by tick: nobody reads the source in the middle of one."""
+    async def write(self, end: int | None) -> None:
+        """Carry out the writes before this one, once, tick by tick: nobody reads the source in a tick."""
         history = self.history
-        if self._written:
-            return
+        ahead = range(len(history.writes))[self._written : end]
         ticks = {write.clock for write in history.writes}
         tick = Granularity.MILLISECOND if "ms" in ticks else Granularity.MICROSECOND
-        for _, numbers in groupby(range(len(history.writes)), lambda number: history.micros[number] // tick):
+        for _, numbers in groupby(ahead, lambda number: history.micros[number] // tick):
             if history.waits:
                 await asyncio.sleep(self.random.choice([0.5, 5, 40]) * self.unit)
             for number in numbers:
