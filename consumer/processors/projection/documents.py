@@ -30,7 +30,7 @@ LONGEST_ID_BYTES = 512
 """OpenSearch's own limit."""
 
 _DIGEST = "\\~"
-_CLAIM = "\\^"
+_HIDDEN = "\\^"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -115,6 +115,8 @@ class Documents:
         leaves |= set(found) - {self.id_of(key, item) for key in desired.spared or ()}
         for name in sorted(leaves):
             yield Part(self._tombstone(name, item, stamp), stamp, way)
+        if desired.spared is not None:
+            yield self.mark(item, stamp)._replace(way=way)
 
     def query(self, item: str) -> object:
         """What finds the documents that the index holds of an item, but for tombstones."""
@@ -127,8 +129,11 @@ class Documents:
 
     def claim(self, item: str, stamp: Stamp) -> Part:
         """What says who of those that settle one tie has read the source last; no reader sees it."""
-        whose = f"{_end_of_tick(stamp.version)}:{item}".encode()
-        return Part(self._tombstone(_CLAIM + blake2b(whose, digest_size=24).hexdigest(), item, stamp), stamp)
+        return self._hidden(f"{_end_of_tick(stamp.version)}:{item}", item, stamp)
+
+    def mark(self, item: str, stamp: Stamp) -> Part:
+        """What says of which change an item's documents were searched for; no reader sees it."""
+        return self._hidden(f":{item}", item, stamp)
 
     def id_of(self, key: Image, item: str) -> str:
         """The id of an item's document: the key as it is written, and whose it is where another may have it.
@@ -143,7 +148,7 @@ class Documents:
         else:
             parts = [self._part(name, value) for name, value in key.items()]
             text = "|".join(parts if self._covers else [*parts, _escaped(item)])
-        if len(text.encode()) <= LONGEST_ID_BYTES and not text.startswith((_DIGEST, _CLAIM)):
+        if len(text.encode()) <= LONGEST_ID_BYTES and not text.startswith((_DIGEST, _HIDDEN)):
             return text
         return _DIGEST + blake2b(text.encode(), digest_size=24).hexdigest()
 
@@ -155,6 +160,10 @@ class Documents:
         if kind == "S":
             return f"\\{text}" if text.startswith(("#", "=")) else text
         return f"#{text}" if kind == "N" else f"={text}"
+
+    def _hidden(self, what: str, item: str, stamp: Stamp) -> Part:
+        name = _HIDDEN + blake2b(what.encode(), digest_size=24).hexdigest()
+        return Part(self._tombstone(name, item, stamp), stamp)
 
     def _tombstone(self, name: str, item: str, stamp: Stamp) -> Document:
         mark = _mark(stamp, item)

@@ -16,7 +16,8 @@ last has to win on every document, also where each knows of different ones: so e
 in a document that stands for the item and the tick, and whoever loses that reads the source again.
 
 Which documents go, a change's images tell. Where one of them could not be mapped, and is a dead letter, they
-don't: the index is then searched for what it holds of the item.
+don't: the index is then searched for what it holds of the item, and a mark kept that no older change of the
+item may pass: where it would have written, no tombstone may be.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from collections.abc import Callable, Iterator, Sequence
 from consumer.attributes import RESERVED
 from consumer.errors import Rejected, Unavailable
 from consumer.processors.base import APPLIED, HELD, SKIPPED, STALE, Outcome, failed
-from consumer.processors.gate import Stamp, Verdict, judge, settled
+from consumer.processors.gate import Stamp, Verdict, judge, judge_settled, settled
 from consumer.processors.gated import Write, Written
 from consumer.processors.projection.documents import ROUNDS, Documents, Part, Pass, stamp_of, version_of
 from consumer.processors.projection.mapping import Desired
@@ -75,7 +76,9 @@ class IndexSink:
         self._purge.begin_if_due()
         async with self._requests:
             ends: list[list[Written]] = [[] for _ in writes]
-            lost = await self._claim(writes)
+            lost: dict[int, Written] = {}
+            await self._see_marks(writes, lost)
+            await self._claim(writes, lost)
             found = await self._find(writes, lost)
             places: list[int] = []
             parts: list[Part] = []
@@ -123,12 +126,24 @@ class IndexSink:
             lost |= {place: failed(error) for place in asking if place not in found}
         return found
 
-    async def _claim(self, writes: Sequence[Write[Desired]]) -> dict[int, Written]:
-        """Claim the next round of each tie; what became of the writes that may not go on, by their place."""
-        lost: dict[int, Written] = {}
+    async def _see_marks(self, writes: Sequence[Write[Desired]], lost: dict[int, Written]) -> None:
+        """Judge by the marks; `lost` gets what is older than a change that searched, and what ties with it."""
+        if self._documents.has_one:
+            return
+        marks = [self._documents.mark(write.item, write.stamp) for write in writes]
+        for place, (write, found) in enumerate(zip(writes, await self._look(marks), strict=True)):
+            if isinstance(found, Outcome):
+                lost[place] = found
+            elif found is not None and judge_settled(found, write.stamp) is Verdict.STALE:
+                lost[place] = STALE
+            elif found is not None and write.over is None and judge(found, write.stamp) is Verdict.TIE:
+                lost[place] = found
+
+    async def _claim(self, writes: Sequence[Write[Desired]], lost: dict[int, Written]) -> None:
+        """Claim the next round of each tie; `lost` gets what became of the writes that may not go on."""
         claims: dict[int, Part] = {}
         for place, write in enumerate(writes):
-            if write.over is None:
+            if write.over is None or place in lost:
                 continue
             is_last = write.over.round + 1 >= ROUNDS
             if is_last and self._documents.has_one and write.over.digest == write.stamp.digest:
@@ -140,7 +155,7 @@ class IndexSink:
             elif not self._documents.has_one:
                 claims[place] = self._documents.claim(write.item, settled(write.over, write.stamp))
         if not claims:
-            return lost
+            return
         parts = list(claims.values())
         ends = await self._put(parts)
         taken = [part for part, end in zip(parts, ends, strict=True) if end is None]
@@ -149,7 +164,6 @@ class IndexSink:
             found = next(held) if end is None else end
             if found is not APPLIED:
                 lost[place] = _gone() if found is None else found
-        return lost
 
     async def _pass(self, parts: Sequence[Part]) -> list[Written]:
         """Bring each document through the gate."""

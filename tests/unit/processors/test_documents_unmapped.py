@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from consumer.errors import Rejected, Unavailable
-from consumer.processors.base import APPLIED
+from consumer.processors.base import APPLIED, STALE
 from consumer.processors.gated import GatedProcessor
 from consumer.processors.projection import opensearch
 from consumer.processors.projection.mapping import Desired
@@ -74,6 +74,30 @@ async def test_its_dead_letter_is_settled_by_what_the_item_is_by_now(
     await bring(processor, change(bad, better, later=2))
     assert set(world.shown().values()) == {better}
     assert len(world.shown()) == (len(better) if settings is LETTERS else 1)
+
+
+@unmappable
+async def test_what_it_had_before_does_not_come_back_late(
+    settings: Mapping[str, object], good: str, bad: str, better: str
+) -> None:
+    world = World(settings)
+    processor = world.processor()
+    await bring(processor, change(bad, better, later=2))
+    assert await bring(processor, change(None, good)) == [STALE]
+    assert set(world.shown().values()) == {better}
+    assert await bring(processor, change(better, None, later=3)) == [APPLIED]
+    assert world.shown() == {}
+
+
+@unmappable
+async def test_what_it_had_before_does_not_come_back_late_within_the_tick(
+    settings: Mapping[str, object], good: str, bad: str, better: str
+) -> None:
+    world = World(settings)
+    processor = world.processor()
+    world.commit(better)
+    await bring(processor, change(bad, better), change(None, good))
+    assert set(world.shown().values()) == {better}
 
 
 async def test_an_item_whose_images_tell_everything_is_not_searched_for() -> None:
