@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import random
 import shutil
 import signal
 import tempfile
@@ -15,9 +16,9 @@ from pathlib import Path
 
 from checkpoint.control import Controls
 from checkpoint.guard import LeaderLockGuard
-from checkpoint.tables import TableNotReadyError
 from consumer.aws.boto import default_region, endpoint_url
 from consumer.aws.clients import Clients
+from consumer.commands.waiting import until_prepared
 from consumer.errors import SettingsError, Unavailable
 from consumer.log import Logger, open_log, take_standard_logging
 from consumer.metrics import metrics_directory
@@ -35,7 +36,6 @@ from consumer.stores.opened import Stores, open_stores
 Beside = Callable[[Pod, ShardContext, Stores, Logger], AbstractAsyncContextManager[Chore]]
 """Open while a daemon runs; gives what the pod looks at every few seconds."""
 
-_RETRY_SECONDS = 5.0
 _RELEASE_SECONDS = 5.0
 
 
@@ -84,7 +84,9 @@ async def run(
         async with serve_ops(pod, ops_host, ops_port) as url, open_stores(endpoint_url) as stores:
             log.info("serving /status, /metrics, /healthz and /readyz", url=url, run_directory=str(directory))
             while True:
-                context = await _until_prepared(pod, settings, stores, log)
+                context = await until_prepared(
+                    pod, partial(_prepared, pod, settings, stores, log), log, random.random
+                )
                 if context is None:
                     return 0
                 launch = write_plans(context, directory, os.environ, shard_module)
@@ -101,41 +103,21 @@ async def run(
                     return 0 if is_clean else 1
 
 
+async def _prepared(pod: Pod, settings: Settings, stores: Stores, log: Logger) -> ShardContext:
+    return await prepare(
+        settings,
+        stores,
+        worker_id=pod.worker_id,
+        region=default_region(),
+        endpoint_url=endpoint_url,
+        log=log,
+    )
+
+
 @asynccontextmanager
 async def _watching(pod: Pod, context: ShardContext, stores: Stores, log: Logger) -> AsyncIterator[Chore]:
     controls = Controls(stores.aws.client("dynamodb", context.region), context.settings.application)
     yield renew_when_cut_over(pod, controls, context, log)
-
-
-async def _until_prepared(pod: Pod, settings: Settings, stores: Stores, log: Logger) -> ShardContext | None:
-    """Prepare the start, again and again while what it needs is not to be had; None if stopped before."""
-    region = default_region()
-    stopped = asyncio.create_task(pod.supervisor.stopped())
-    try:
-        while not stopped.done():
-            preparing = asyncio.create_task(
-                prepare(
-                    settings,
-                    stores,
-                    worker_id=pod.worker_id,
-                    region=region,
-                    endpoint_url=endpoint_url,
-                    log=log,
-                )
-            )
-            await asyncio.wait((preparing, stopped), return_when=asyncio.FIRST_COMPLETED)
-            if not preparing.done():
-                preparing.cancel()
-                break
-            try:
-                return preparing.result()
-            except (Unavailable, TableNotReadyError) as error:
-                pod.waiting_for = f"{error}; trying again"
-                log.warning("something it needs is not to be had; trying again", error=str(error))
-            await asyncio.wait((stopped,), timeout=_RETRY_SECONDS)
-        return None
-    finally:
-        stopped.cancel()
 
 
 async def _release(guard: LeaderLockGuard) -> None:
