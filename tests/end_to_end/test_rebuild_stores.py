@@ -1,5 +1,6 @@
 """Read models in PostgreSQL and OpenSearch built anew and cut over to, both at once, while orders change."""
 
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
 
@@ -10,7 +11,6 @@ from opensearchpy import OpenSearch
 from tests.end_to_end.harness import Service
 from tests.end_to_end.orders import Orders
 from tests.end_to_end.read_models import (
-    ReadModel,
     assert_all_equal_the_source,
     in_opensearch,
     in_postgresql,
@@ -29,6 +29,7 @@ from tests.support.servers.opensearch import OpenSearchServer
 RATE = 25
 KEPT = 20
 """Orders that nobody changes: every reader has to see them, whenever."""
+MOST_HITS = 10_000
 OLD = 200
 """Changes of the others from before the stream's oldest record."""
 
@@ -43,10 +44,25 @@ def put_kept(stage: Stage) -> None:
         )
 
 
-def lacks_kept(model: ReadModel) -> str | None:
+def lacks_kept(store: str, codes: Callable[[], Iterable[str]]) -> str | None:
     """What is wrong for a reader of the lines; None, if all that were kept are there."""
-    there = {key[0] for key in model.found() if key[0].startswith("kept-")}
-    return f"{len(there)} of {KEPT} in {model.name}" if len(there) < KEPT else None
+    there = {code for code in codes() if code.startswith("kept-")}
+    return f"{len(there)} of {KEPT} in {store}" if len(there) < KEPT else None
+
+
+def codes_in_table(database: str) -> Iterable[str]:
+    with psycopg.connect(database) as connection:
+        return [code for (code,) in connection.execute("SELECT code FROM order_lines").fetchall()]
+
+
+def codes_in_index(client: OpenSearch, alias: str) -> Iterable[str]:
+    """As a search shows them, which asks for no refresh."""
+    hits = client.search(index=alias, body={"query": {"match_all": {}}}, size=MOST_HITS)["hits"]["hits"]
+    return [hit["_source"]["code"] for hit in hits]
+
+
+def has_scanned(rebuild: Service) -> bool:
+    return "items of" in "".join(rebuild.log())
 
 
 def tables(database: str) -> set[str]:
@@ -65,6 +81,11 @@ def test_models_in_postgresql_and_opensearch_are_built_from_source_and_stream_an
         *in_opensearch(opensearch.url, opensearch.url, index_prefix),
     ]
     models = [model for model in found if model.name in ("lines-sql", "search-lines")]
+    alias, client = f"{index_prefix}-lines", OpenSearch(hosts=[opensearch.url])
+    places = (
+        ("PostgreSQL", partial(codes_in_table, database)),
+        ("OpenSearch", partial(codes_in_index, client, alias)),
+    )
     orders, letters = Orders(stage), letters_of(stage)
     put_kept(stage)
     orders.write(OLD)
@@ -72,8 +93,9 @@ def test_models_in_postgresql_and_opensearch_are_built_from_source_and_stream_an
     with Service(stage, settings) as service, ExitStack() as until_checked:
         service.wait_until_at_work()
         wait_until_checkpointed(stage, records=KEPT + orders.written)
+        assert_all_equal_the_source(stage, models)  # from now on, readers see it
         stage.sandbox.trim(stage.stream)
-        readers = [until_checked.enter_context(reading(partial(lacks_kept, model))) for model in models]
+        readers = [until_checked.enter_context(reading(partial(lacks_kept, *place))) for place in places]
         with orders.writing(RATE):
             names = [model.name for model in models]
             rebuilds = [
@@ -81,9 +103,7 @@ def test_models_in_postgresql_and_opensearch_are_built_from_source_and_stream_an
                 for name in names
             ]
             for rebuild in rebuilds:
-                rebuild.wait_until(
-                    lambda rebuild=rebuild: "items of" in "".join(rebuild.log()), "the source is scanned"
-                )
+                rebuild.wait_until(partial(has_scanned, rebuild), "the source is scanned")
                 rebuild.wait_until_settled(RATE)
 
             cutovers = [begin_to_cut_over(stage, settings, processor=name) for name in names]
@@ -98,5 +118,4 @@ def test_models_in_postgresql_and_opensearch_are_built_from_source_and_stream_an
     assert [(reader.looks > 0, reader.wrong) for reader in readers] == [(True, []), (True, [])]
     assert_all_equal_the_source(stage, models)
     assert {"order_lines", "order_lines_before"} <= tables(database)
-    new = OpenSearch(hosts=[opensearch.url]).indices.get_alias(name=f"{index_prefix}-lines")
-    assert [*new] == [f"{index_prefix}-lines-rebuild-v1"]
+    assert [*client.indices.get_alias(name=alias)] == [f"{alias}-rebuild-v1"]

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,19 +16,12 @@ import pytest
 from consumer.commands.demo.service import service_environment
 from tests.end_to_end.harness import PATIENCE_SECONDS
 from tests.support.pages import ROOT, Block, blocks
+from tests.support.servers.server import free_port
 from tests.support.waiting import eventually
 
 SHELL = shutil.which("sh") or "sh"
 SETUP = {"make setup", ". .venv/bin/activate"}
 """What whoever runs this test has done."""
-
-
-def free_ports(count: int) -> list[str]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [str(listener.getsockname()[1]) for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
 
 
 class Shell:
@@ -106,7 +98,7 @@ def walk_through() -> list[Block]:
 def test_the_walk_through_does_what_the_pages_say(walk_through: list[Block], tmp_path: Path) -> None:
     setup, sandbox, exports, stage, validate, run, write, look, shown, take_away = walk_through
     (replay,) = blocks(ROOT / "docs" / "operate.md", "sh", under="Replaying")
-    aws, ops = free_ports(2)
+    aws, ops = (str(free_port(first, first + 5_000)) for first in (20_000, 26_000))
     ports = {"tidemark sandbox": f"tidemark sandbox --port {aws}", "4566": aws, "8080": ops}
     shell = Shell(ports, tmp_path)
     ready = f"http://127.0.0.1:{ops}/readyz"
