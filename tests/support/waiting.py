@@ -6,12 +6,14 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-PAUSE_SECONDS = 0.05
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 0.25
+_SHARE = 0.05
+"""Of the time waited so far: who waits long asks rarely, for asking keeps the asked from their work."""
 
 
 def eventually(look: Callable[[], T], *, within_seconds: float = 30.0) -> T:
     """Return the first truthy value of `look`; the last one, whatever it is, once the time is over."""
-    deadline = time.monotonic() + within_seconds
-    while not (found := look()) and time.monotonic() < deadline:
-        time.sleep(PAUSE_SECONDS)
+    began = time.monotonic()
+    while not (found := look()) and (waited := time.monotonic() - began) < within_seconds:
+        time.sleep(min(max(_FIRST_PAUSE_SECONDS, waited * _SHARE), _LONGEST_PAUSE_SECONDS))
     return found
