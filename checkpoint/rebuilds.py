@@ -2,7 +2,8 @@
 
 rebuild        target: the identity of the table or index it was begun on
 backfill       began_at, rejected, is_done
-segment/<n>    items, rejected, after: the key of the last that was handed over, is_done
+segment/<n>    items, rejected, first: what is wrong with the first of them, after: the key of the last that was
+               handed over, is_done
 """
 
 import json
@@ -21,12 +22,14 @@ class Segment:
         after: the key after which it goes on; None: from its first item, or, with `is_done`, to its end.
         items: how many were handed over.
         rejected: how many of them could not be put into the model.
+        first: what is wrong with the first few of these, for people.
     """
 
     number: int
     after: Item | None = None
     items: int = 0
     rejected: int = 0
+    first: tuple[str, ...] = ()
     is_done: bool = False
 
 
@@ -95,6 +98,7 @@ class Rebuilds:
             after=after,
             items=int(item["items"]["N"]),
             rejected=int(item["rejected"]["N"]),
+            first=tuple(str(text["S"]) for text in item.get("first", {}).get("L", ())),
             is_done=bool(item["is_done"]["BOOL"]),
         )
 
@@ -104,6 +108,7 @@ class Rebuilds:
             **_segment_key(segment.number),
             "items": {"N": str(segment.items)},
             "rejected": {"N": str(segment.rejected)},
+            "first": {"L": [{"S": text} for text in segment.first]},
             "is_done": {"BOOL": segment.is_done},
         }
         if segment.after is not None:

@@ -84,9 +84,7 @@ async def cutover(options: Options, console: Console, tell: Callable[[str], None
             except StoppedError:
                 tell(f"interrupted when there was no way back: run it again, or {plan.name} stands still")
                 return 1
-    tell(
-        f"{plan.name} writes to {plan.into} from now on; pods start their daemons anew, and the rebuild ends"
-    )
+    tell(f"{plan.name} {plan.outcome}, from now on; pods start their daemons anew, and the rebuild ends")
     own = f"tables {plan.application}, …-CoordinatorState, …-WorkerMetricStats and …{SUFFIX}"
     for line in (*switch.leftovers(), f"{own}, once the rebuild has ended"):
         tell(f"  may be deleted: {line}")

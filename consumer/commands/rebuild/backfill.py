@@ -33,13 +33,15 @@ from consumer.shard.envelopes import decode
 SEGMENTS = 4
 PAGE_ITEMS = 500
 _SHOWN = 10
+_LONGEST_SHOWN = 1_000
+"""Characters: a key may have 3 KB, and an error a whole value."""
 _RETRIES = 5
 """As in a shard: OpenSearch rejects a document while another one is just deciding its field's type."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What a scan has done, in all its runs; `first`: what is wrong with the first few items of this one."""
+    """What a scan has done, in all its runs; `first`: what is wrong with the first few items, as they came."""
 
     items: int = 0
     rejected: int = 0
@@ -129,7 +131,7 @@ class Scan:
 
     async def _scan(self, number: int) -> Segment:
         segment = await self._patience.keep_trying(partial(self._rebuilds.read_segment, number))
-        self._count(segment.items, segment.rejected)
+        self._count(segment.items, segment.rejected, segment.first)
         while not segment.is_done:
             self._patience.see_that_nobody_stopped()
             read_at = self._clock()
@@ -137,12 +139,14 @@ class Scan:
             answer = await self._patience.keep_trying(look)
             items, after = answer.body["Items"], answer.body.get("LastEvaluatedKey") or None
             rejected = await self._hand_over(items, read_at)
-            self._count(len(items), rejected)
+            first = [_shown(change, error) for change, error in rejected[:_SHOWN]]
+            self._count(len(items), len(rejected), first)
             segment = Segment(
                 number,
                 after,
                 items=segment.items + len(items),
-                rejected=segment.rejected + rejected,
+                rejected=segment.rejected + len(rejected),
+                first=(*segment.first, *first)[:_SHOWN],
                 is_done=after is None,
             )
             await self._patience.keep_trying(partial(self._rebuilds.write_segment, segment))
@@ -158,8 +162,8 @@ class Scan:
         }
         return request if segment.after is None else {**request, "ExclusiveStartKey": segment.after}
 
-    async def _hand_over(self, items: Sequence[Item], read_at: float) -> int:
-        """Give a page to the processor; how many it can't take. Waits as long as the store does.
+    async def _hand_over(self, items: Sequence[Item], read_at: float) -> list[tuple[ChangeRecord, Rejected]]:
+        """Give a page to the processor; those it can't take. Waits as long as the store does.
 
         What the store rejects is tried again, since another write may have been in its way.
         """
@@ -175,9 +179,7 @@ class Scan:
             rejected = [(change, error) for change, error in rejected if not error.by_store]
             rejected += await self._rejected(delivery, [change for change, _ in by_store])
             self._patience.went_on()
-        room = _SHOWN - len(self.tally.first)
-        self.tally.first += [f"{change.keys}: {error.code}: {error}" for change, error in rejected[:room]]
-        return len(rejected)
+        return rejected
 
     async def _rejected(
         self, delivery: Delivery, changes: Sequence[ChangeRecord]
@@ -192,9 +194,15 @@ class Scan:
             if outcome is not None and isinstance(outcome.error, Rejected)
         ]
 
-    def _count(self, items: int, rejected: int) -> None:
-        self.tally.items += items
-        self.tally.rejected += rejected
+    def _count(self, items: int, rejected: int, first: Sequence[str]) -> None:
+        tally = self.tally
+        tally.items += items
+        tally.rejected += rejected
+        tally.first += first[: _SHOWN - len(tally.first)]
+
+
+def _shown(change: ChangeRecord, error: Rejected) -> str:
+    return f"{change.keys}: {error.code}: {error}"[:_LONGEST_SHOWN]
 
 
 def as_change(source: TableFacts, item: Item) -> ChangeRecord:

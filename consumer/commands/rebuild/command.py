@@ -86,7 +86,7 @@ async def _rebuilt(
     if result.why_not is not None:
         tell(result.why_not)
     elif result.is_cut_over:
-        tell(f"{plan.name} was cut over to {plan.into}")
+        tell(f"{plan.name} was cut over, and {plan.outcome}")
     else:
         tell("stopped; the same command goes on from here")
     return 1 if result.rejected or result.why_not else code

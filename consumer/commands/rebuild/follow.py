@@ -47,6 +47,7 @@ class Follower:
         self._backfills = backfills
         self._progress = Progress()
         self._scan: Scan | None = None
+        self._told = 0
         self.result = Result()
 
     @asynccontextmanager
@@ -75,12 +76,17 @@ class Follower:
             stopping.set()
             tasks[0].cancel()
             await asyncio.wait(tasks)
+            self._tell_rejected()
+            if self._scan is not None:
+                tally = self._scan.tally
+                self.result.rejected, self.result.first_rejected = tally.rejected, tuple(tally.first)
 
     async def _show(self, pod: Pod) -> None:
         was_caught_up = False
         while True:
             report = pod.report()
             self._progress.note(time.monotonic(), report.lag_seconds, report.totals.records_settled)
+            self._tell_rejected()
             for problem in report.problems if report.waiting_for is None else ():
                 self._screen.show(self._progress.share, f"{self._progress.line()}; {problem}")
                 break
@@ -95,9 +101,21 @@ class Follower:
             await asyncio.sleep(_SHOW_EVERY_SECONDS)
 
     def _line(self) -> str:
-        if self._scan is None or self._scan.tally.is_done:
+        if self._scan is None:
             return self._progress.line()
-        return f"{self._progress.line()}; {self._scan.tally.items:,} items scanned"
+        tally, parts = self._scan.tally, [self._progress.line()]
+        if not tally.is_done:
+            parts.append(f"{tally.items:,} items scanned")
+        if tally.rejected:
+            parts.append(f"{tally.rejected:,} could not be put into the model")
+        return "; ".join(parts)
+
+    def _tell_rejected(self) -> None:
+        """Each of the first few items that the processor can't take, as soon as it is known."""
+        first = self._scan.tally.first if self._scan is not None else []
+        for line in first[self._told :]:
+            self._screen.say(f"an item can't be put into {self._plan.into}: {line}")
+        self._told = len(first)
 
     def _is_complete(self) -> bool:
         return not self._backfills or (self._scan is not None and self._scan.tally.is_done)
@@ -129,10 +147,8 @@ class Follower:
             return not begun and time.time() - backfill.began_at >= context.stream_retention_hours * 3600
 
         await scan.run(is_too_old=is_too_old)
-        tally = scan.tally
-        self.result.rejected, self.result.first_rejected = tally.rejected, tuple(tally.first)
-        if tally.is_done:
-            self._screen.say(f"{tally.items:,} items of {context.source_table.name} scanned")
+        if scan.tally.is_done:
+            self._screen.say(f"{scan.tally.items:,} items of {context.source_table.name} scanned")
 
     def _see_how_it_ended(self, task: "asyncio.Task[None]", pod: Pod) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -52,6 +52,16 @@ class RebuildPlan:
         return self.settings.application
 
     @property
+    def outcome(self) -> str:
+        """Where the processor writes once it is cut over, for people: it depends on what can be moved."""
+        name = target_name(self.processor)
+        return {
+            "dynamodb": f"writes to table {self.into}",
+            "postgresql": f"writes to the new table {name}, which was {self.into}",
+            "opensearch": f"writes to index {self.into}, to which alias {name} leads",
+        }[self.processor.store.kind]
+
+    @property
     def rebuilt(self) -> Processor:
         """The processor as the rebuild has it."""
         return self.settings.processors[0]

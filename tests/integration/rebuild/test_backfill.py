@@ -108,10 +108,14 @@ class Interrupted:
 class Refusing(Interrupted):
     """A processor that can't take some items."""
 
+    def __init__(self, world: World, after: int, why: str = "not this one") -> None:
+        super().__init__(world, after)
+        self._why = why
+
     async def process(self, records: Sequence[ChangeRecord]) -> list[Outcome]:
-        outcomes = await self._world.processor.process(records)
+        outcomes = await super().process(records)
         return [
-            failed(Rejected("not this one", code="KeyIsNull")) if record.item.startswith("bad") else outcome
+            failed(Rejected(self._why, code="KeyIsNull")) if record.item.startswith("bad") else outcome
             for record, outcome in zip(records, outcomes, strict=True)
         ]
 
@@ -190,12 +194,38 @@ async def test_items_the_model_can_not_take_are_counted_and_told(world: World) -
     for item in ("good", "bad-1", "bad-2"):
         world.write(item)
 
-    scan = await world.scan(Refusing(world, 0))
-    again = await world.scan(Refusing(world, 0))
+    scan = await world.scan(Refusing(world, 1_000))
+    again = await world.scan(Refusing(world, 1_000))
 
     assert (scan.tally.items, scan.tally.rejected) == (3, 2)
     assert min(scan.tally.first) == "{'id': {'S': 'bad-1'}}: KeyIsNull: not this one"
     assert (again.tally.items, again.tally.rejected) == (3, 2), "what a scan before this one found is kept"
+    assert sorted(again.tally.first) == sorted(scan.tally.first), "and so is what it was"
+
+
+async def test_the_first_ten_items_are_told_at_some_length_and_the_rest_are_counted(world: World) -> None:
+    for number in range(25):
+        world.write(f"bad-{number}")
+
+    scan = await world.scan(Refusing(world, 1_000, why="x" * 5_000))
+    again = await world.scan(Refusing(world, 1_000))
+
+    assert (scan.tally.rejected, len(scan.tally.first)) == (25, 10)
+    assert {len(line) for line in scan.tally.first} == {1_000}
+    assert (again.tally.rejected, len(again.tally.first)) == (25, 10)
+
+
+async def test_what_is_wrong_with_items_is_kept_over_a_stop_in_their_midst(world: World) -> None:
+    for number in range(40):
+        world.write(f"bad-{number}")
+    stopped = await world.scan(Refusing(world, after=1))
+    assert not stopped.tally.is_done
+    world.stop.clear()
+
+    scan = await world.scan(Refusing(world, after=1_000))
+
+    assert scan.tally.rejected == 40
+    assert set(stopped.tally.first) & set(scan.tally.first), "those are not scanned again"
 
 
 async def test_what_a_store_rejects_is_tried_again_before_it_counts(world: World) -> None:

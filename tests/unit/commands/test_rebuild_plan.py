@@ -82,6 +82,18 @@ def test_settings_that_decide_what_the_model_holds_make_another_rebuild() -> Non
 
 
 @pytest.mark.parametrize(
+    ("store", "outcome"),
+    [
+        ("dynamodb", "writes to table orders-rebuild"),
+        ("postgresql", "writes to the new table shop.orders, which was shop.orders_rebuild"),
+        ("opensearch", "writes to index orders-rebuild, to which alias orders leads"),
+    ],
+)
+def test_what_a_cut_over_comes_to_is_told_by_what_is_moved(store: str, outcome: str) -> None:
+    assert plan_rebuild(settings(store), "view", None, 0).outcome == outcome
+
+
+@pytest.mark.parametrize(
     ("name", "into", "message"),
     [
         ("nobody", None, "there are view, other"),
