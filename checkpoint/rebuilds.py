@@ -2,8 +2,8 @@
 
 rebuild        target: the identity of the table or index it was begun on
 backfill       began_at, rejected, is_done
-segment/<n>    items, rejected, first: what is wrong with the first of them, after: the key of the last that was
-               handed over, is_done
+segment/<n>    items, rejected, first: what is wrong with the first of these, is_done,
+               after: the key of the last that was handed over
 """
 
 import json

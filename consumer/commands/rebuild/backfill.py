@@ -41,7 +41,7 @@ _RETRIES = 5
 
 @dataclass(slots=True)
 class Tally:
-    """What a scan has done, in all its runs; `first`: what is wrong with the first few items, as they came."""
+    """What a scan has done, in all its runs; `first`: what is wrong with the first few, as they came."""
 
     items: int = 0
     rejected: int = 0
