@@ -1,8 +1,8 @@
 """Items that wait for a key which another item has: how long each may.
 
-0 .. longest             it is waited for, whoever has it
-longest .. LAST more     as long as the other has it no more in the source: the change that takes it away
-                         is to come, of a shard that is behind
+as long as it may        it is waited for, whoever has it
+MORE times as long       while the other has it no more in the source: the change that takes it away is to
+                         come, of a shard that is behind
 then                     it does not come: it was rejected, filtered out, or is behind the waiting one
 """
 
@@ -14,9 +14,9 @@ from consumer.errors import Rejected, Unavailable
 _FORGOTTEN_SECONDS = 300.0
 """Nobody has tried for so long: whoever comes then waits anew. Tries of one wait are 30 s apart at most."""
 
-LAST = 900.0
-"""Seconds. Who waits fills its shard's window in the end, and all of the shard stands still; one that is
-behind reads millions of records meanwhile."""
+MORE = 4.0
+"""A shard that is behind reads millions of records in four minutes. Who waits fills its own shard's window in
+the end, and all of that stands still; nor does it help to wait for what is behind in there."""
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class KeyWaits:
                 " make the keys of different items differ"
             )
             return Rejected(message, code="KeyNotUnique")
-        elif beyond < LAST:
+        elif beyond < MORE * self._longest:
             message = (
                 f"the row {key} belongs to another item, which has it no more in the source table: the change"
                 " that takes it away is to come, and is waited for"
@@ -86,7 +86,7 @@ class KeyWaits:
         else:
             message = (
                 f"the row {key} belongs to another item, which has it no more in the source table; but the"
-                f" change that takes it away has not come in {self._longest + LAST:g} s. If that is a dead"
+                f" change that takes it away has not come in {now - wait.since:.0f} s. If that is a dead"
                 " letter, redrive it first, then this one"
             )
             return Rejected(message, code="KeyNotUnique")

@@ -60,7 +60,7 @@ class InMemoryTarget:
 
     unit = 0.02
     patience = 600.0
-    key_wait = "60s"
+    key_wait = "10s"
     mixes_clocks = True
 
     def clock(self) -> float:

@@ -6,7 +6,7 @@ from consumer.errors import Rejected, Unavailable
 from consumer.processors.base import APPLIED, Outcome
 from consumer.processors.projection.mapping import Desired
 from consumer.processors.projection.owners import Owners
-from consumer.processors.projection.waits import LAST
+from consumer.processors.projection.waits import MORE
 from consumer.processors.source import SourceReader
 from consumer.record import ChangeRecord, Image
 from consumer.settings.context import TableFacts
@@ -28,7 +28,7 @@ async def test_a_key_that_its_owner_has_no_more_in_the_source_is_waited_for(now:
     if now is not None:
         bench.is_now("b", now)
     taken = change("a", 3, coded("y", "of a"))
-    for _ in range(20):
+    for _ in range(9):
         (outcome,) = await processor.process([taken])
         assert code_of(outcome) == "KeyTaken"
         assert isinstance(outcome.error, Unavailable)
@@ -60,7 +60,7 @@ async def test_who_waits_for_what_does_not_come_is_told_to_redrive_that_first() 
     bench.is_now("b", coded("z"))
     codes = []
     outcome = APPLIED
-    while bench.now <= NOW + 60 + LAST:
+    while bench.now <= NOW + 60 + MORE * 60:
         (outcome,) = await processor.process([change("a", 2, coded("y"))])
         codes.append(code_of(outcome))
         bench.now += 30
