@@ -43,7 +43,7 @@ def test_a_table_that_refuses_everything_is_waited_for_after_twenty_records(stag
 
         wait_until_checkpointed(stage, records=shop.written)
         metrics, letters = service.metrics(), queue.depth()
-        # On a busy machine, answers from before may come after the table's first good one, and make another run.
+        # Answers that are late may come after the table's first good one, and make another run.
         assert letters < RUN * metrics.total(RUNS)
         assert metrics.total("tidemark_dead_letters_total") == letters
         assert metrics.total("tidemark_records_settled_total") == shop.written
