@@ -10,6 +10,7 @@ from consumer.processors.aggregate.rows import SumRows
 from consumer.processors.base import Processor, ProcessorTools
 from consumer.processors.gate import LATE_SECONDS
 from consumer.processors.gated import GatedProcessor
+from consumer.processors.group_commit import GroupCommit
 from consumer.processors.ledger.dynamodb import LedgerTable
 from consumer.processors.ledger.transactions import Transactions
 from consumer.processors.projection.documents import Documents
@@ -106,7 +107,7 @@ def _sql_rows(
         may_share=not mapping.covers(source_keys),
         tombstone_seconds=context.tombstone_seconds,
     )
-    return GatedProcessor(mapping, sink, source, on_tie=tools.on_tie)
+    return GatedProcessor(mapping, GroupCommit(sink), source, on_tie=tools.on_tie)
 
 
 def _documents(
@@ -162,7 +163,9 @@ def _sql_sums(
     sink = SqlSumSink(
         stores.postgresql(store), target, settings, tools, tombstone_seconds=context.tombstone_seconds
     )
-    return GatedProcessor(AggregateMapping(settings), sink, _source(context, stores), on_tie=tools.on_tie)
+    return GatedProcessor(
+        AggregateMapping(settings), GroupCommit(sink), _source(context, stores), on_tie=tools.on_tie
+    )
 
 
 def _source(context: ShardContext, stores: Stores) -> SourceReader:

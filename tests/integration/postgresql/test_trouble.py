@@ -5,8 +5,8 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 
 import psycopg
@@ -38,6 +38,13 @@ def locked(url: str, *statements: str) -> Iterator["psycopg.Connection[tuple[obj
         yield connection
 
 
+@asynccontextmanager
+async def writers(model: SqlModel, how_many: int) -> AsyncIterator[list[Processor]]:
+    """Each as a shard process has it, so that their transactions are their own."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(model.open()) for _ in range(how_many)]
+
+
 def waiting(url: str) -> int:
     """How many clients wait for a lock."""
     ((count,),) = query(url, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
@@ -67,12 +74,12 @@ async def test_two_writers_of_one_change_apply_it_once(model: SqlModel) -> None:
 
 async def test_many_writers_in_any_order_end_at_the_newest(model: SqlModel) -> None:
     changes = [put(f"i{micros % 7}", micros, v=str(micros)) for micros in range(100, 170)]
-    async with model.open() as processor:
+    async with writers(model, 6) as processors:
 
         async def deliver(seed: int) -> None:
             shuffled = random.Random(seed).sample(changes, len(changes))
             for at in range(0, len(shuffled), 9):
-                ends = await kinds(processor, *shuffled[at : at + 9])
+                ends = await kinds(processors[seed], *shuffled[at : at + 9])
                 assert set(ends) <= {"applied", "stale"}
 
         await asyncio.gather(*map(deliver, range(6)))
@@ -219,13 +226,32 @@ async def test_a_server_that_says_nothing_any_more_is_given_up(
             assert await kinds(processor, put("a", 6, v="2")) == ["applied"]
 
 
-async def test_lanes_wait_for_a_connection_as_long_as_it_takes(database: str) -> None:
-    model = SqlModel(database, store={"connections": 2})
+async def test_transactions_wait_for_a_connection_as_long_as_it_takes(database: str) -> None:
+    opened = Database(database, connections=2, uniform=random.random)
+    rest = Statement("SELECT pg_sleep(0.02)::text")
+    await asyncio.gather(*(opened.transaction(lambda session: session.run(rest)) for _ in range(20)))
+    connections = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tidemark'"
+    assert query(database, connections) == [(2,)]
+    await opened.close()
+
+
+async def test_what_lanes_bring_at_once_is_one_transaction(model: SqlModel) -> None:
     async with model.open() as processor:
         ends = await asyncio.gather(*(kinds(processor, put(f"i{at}", 5, v="1")) for at in range(20)))
-        ((open_,),) = model.query("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tidemark'")
     assert ends == [["applied"]] * 20
-    assert open_ == 2
+    assert model.query("SELECT count(DISTINCT xmin::text) FROM view") == [(1,)]
+
+
+async def test_what_lanes_bring_while_one_waits_for_a_lock_is_written_beside_it(model: SqlModel) -> None:
+    async with model.open() as processor:
+        await kinds(processor, put("a", 5, v="1"), put("b", 5, v="1"))
+        with locked(model.url, "SELECT FROM view WHERE id IN ('a', 'b') FOR UPDATE"):
+            held = []
+            for item in ("a", "b"):
+                held.append(asyncio.create_task(kinds(processor, put(item, 6, v="2"))))
+                assert await asyncio.to_thread(eventually, lambda: waiting(model.url) == len(held))
+            assert await kinds(processor, put("c", 6, v="2")) == ["applied"]
+        assert await asyncio.gather(*held) == [["applied"]] * 2
 
 
 async def test_a_connection_that_the_server_has_no_room_for_is_told_in_its_words(database: str) -> None:
@@ -355,19 +381,18 @@ def dead_locks(url: str) -> int:
     return int(count)
 
 
-async def stir(
-    processor: Processor, deliveries: Sequence[Sequence[ChangeRecord]], url: str, held: str
-) -> None:
+async def stir(model: SqlModel, deliveries: Sequence[Sequence[ChangeRecord]], held: str) -> None:
     """Deliver all at once, each in an order of its own, to go on from where all wait for what is held."""
+    async with writers(model, len(deliveries)) as processors:
 
-    async def deliver(changes: Sequence[ChangeRecord], seed: int) -> None:
-        await kinds(processor, *random.Random(seed).sample(changes, len(changes)))
+        async def deliver(changes: Sequence[ChangeRecord], seed: int) -> None:
+            await kinds(processors[seed], *random.Random(seed).sample(changes, len(changes)))
 
-    with locked(url, held) as other:
-        writing = [asyncio.create_task(deliver(changes, n)) for n, changes in enumerate(deliveries)]
-        assert await asyncio.to_thread(eventually, lambda: waiting(url) == len(deliveries))
-        other.rollback()
-        await asyncio.gather(*writing)
+        with locked(model.url, held) as other:
+            writing = [asyncio.create_task(deliver(changes, n)) for n, changes in enumerate(deliveries)]
+            assert await asyncio.to_thread(eventually, lambda: waiting(model.url) == len(deliveries))
+            other.rollback()
+            await asyncio.gather(*writing)
 
 
 @pytest.mark.parametrize(
@@ -385,8 +410,8 @@ async def test_entries_are_locked_in_one_order_so_that_writers_never_lock_each_o
     async with model.open() as processor:
         if "FOR UPDATE" in held:
             await kinds(processor, *(put(f"i{at}", 4, v="1") for at in range(40)))
-        changes = [put(f"i{at}", 5, v="2") for at in range(40)]
-        await stir(processor, [changes] * 8, impatient, held)
+    changes = [put(f"i{at}", 5, v="2") for at in range(40)]
+    await stir(model, [changes] * 8, held)
     assert dead_locks(impatient) == 0
 
 
@@ -395,9 +420,9 @@ async def test_sums_are_added_to_in_one_order_so_that_writers_never_lock_each_ot
 ) -> None:
     settings = {"group_by": {"g": "new.g"}, "add": {"n": "`1`"}}
     model = SqlModel(impatient, settings, kind="aggregate", store={"types": {"g": "text"}})
-    async with model.open() as processor:
-        items = [[change(f"{n}-{at}", 5, {"g": f"g{at}"}) for at in range(40)] for n in range(8)]
-        await stir(processor, items, impatient, "INSERT INTO view VALUES ('g20', 0)")
+    await model.make()
+    items = [[change(f"{n}-{at}", 5, {"g": f"g{at}"}) for at in range(40)] for n in range(8)]
+    await stir(model, items, "INSERT INTO view VALUES ('g20', 0)")
     assert dead_locks(impatient) == 0
     assert model.rows() == sorted((f"g{at}", 8) for at in range(40))
 
@@ -419,7 +444,7 @@ async def test_rows_are_locked_in_one_order_so_that_items_that_swap_never_lock_e
         for changes in placed(5):
             await kinds(processor, *changes)
         held = "SELECT FROM view WHERE k LIKE 'k7-%' FOR UPDATE"
-        await stir(processor, placed(6), impatient, held)
+        await stir(model, placed(6), held)
         for changes in placed(6):  # by now each has left its place
             assert set(await kinds(processor, *changes)) <= {"applied", "stale"}
     assert dead_locks(impatient) == 0
