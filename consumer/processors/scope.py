@@ -54,9 +54,9 @@ class Scope:
         """The attribute value at a plain path, untouched; None where the path leads nowhere."""
         value = self._roots.get(path[0])
         for name in path[1:]:
-            if value is None or "M" not in value:
+            if value is None or not isinstance(image := value.get("M"), dict):
                 return None
-            value = cast("Image", value["M"]).get(name)
+            value = image.get(name)
         return value
 
     def plain(self) -> dict[str, Plain]:

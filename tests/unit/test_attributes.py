@@ -4,7 +4,15 @@ from decimal import Decimal
 import orjson
 import pytest
 
-from consumer.attributes import NO_IMAGE_DIGEST, decode_image, digest, from_plain, image_to_plain, to_plain
+from consumer.attributes import (
+    NO_IMAGE_DIGEST,
+    canonical_number,
+    decode_image,
+    digest,
+    from_plain,
+    image_to_plain,
+    to_plain,
+)
 from consumer.errors import Rejected
 from consumer.record import AttributeValue, Image
 
@@ -213,3 +221,31 @@ def test_a_malformed_value_is_rejected_and_never_shown_to_an_expression(value: A
     with pytest.raises(Rejected) as rejected:
         image_to_plain({"a": value})
     assert rejected.value.code == "BadImage"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "0",
+            "7",
+            "10",
+            "100",
+            "120",
+            "-3",
+            "1.5",
+            "0.5",
+            "1.50",
+            "10.05",
+            "100.001",
+            "0.000001",
+            "0.00000001",
+        ),
+        *(DIGITS_38, f"{DIGITS_38}0", f"1{DIGITS_38[:18]}.{DIGITS_38[:17]}1", f"{DIGITS_38}.5", "007", "1e3"),
+    ],
+)
+def test_a_number_has_one_canonical_text_however_it_is_spelled(text: str) -> None:
+    number = Decimal(text)
+    spelled_otherwise = f"{number:E}"  # 1.5E+0, which no short cut takes for canonical
+    assert canonical_number(text) == canonical_number(spelled_otherwise)
+    assert Decimal(canonical_number(text)) == number

@@ -56,6 +56,14 @@ def difference(new: Sums, held: Sums) -> Sums:
 
 def is_in_range(number: Decimal) -> bool:
     """Whether a store can hold it: the same in each of them."""
+    _, digits, exponent = number.as_tuple()
+    if (
+        isinstance(exponent, int)
+        and len(digits) <= MOST_DIGITS
+        and exponent >= _SMALLEST_EXPONENT
+        and len(digits) + exponent <= _LARGEST_EXPONENT
+    ):
+        return True  # most are, at the first glance
     least = number.normalize(_EXACT)
     return (
         len(least.as_tuple().digits) <= MOST_DIGITS

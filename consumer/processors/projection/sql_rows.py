@@ -20,8 +20,14 @@ class RowWriter:
 
     def content(self, row: Row, text: str) -> tuple[bytes, str]:
         """The row but for its owner, and its digest: equal for equal rows. `text` is its key's."""
-        fields = cast("Mapping[str, Plain]", row.fields)
-        content = self._columns.encode({**self._columns.key(text), **fields})
+        key: dict[str, Plain] = {}
+        for name, value in row.key.items():
+            part = value.get("S")
+            if not isinstance(part, str):
+                key = self._columns.key(text)  # the number as its text spells it
+                break
+            key[name] = part
+        content = self._columns.encode({**key, **cast("Mapping[str, Plain]", row.fields)})
         return content, blake2b(content, digest_size=16).hexdigest()
 
     def key(self, text: str) -> bytes:
