@@ -37,9 +37,11 @@ _AIMS = {
     "stuck_sink.failing_cpu_percent": "below 1",
     "stuck_sink.idle_cpu_percent": "below 1",
     "read_models.postgresql_times_naive": "10 or more",
+    "read_models.postgresql_1_ms_away_times_naive": "10 or more",
     "read_models.opensearch_times_naive": "10 or more",
     "read_models.dynamodb_sums_times_naive": "5 or more",
     "read_models.postgresql_sums_times_naive": "5 or more",
+    "read_models.postgresql_1_ms_away_sums_times_naive": "5 or more",
 }
 
 

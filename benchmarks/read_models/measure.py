@@ -12,13 +12,14 @@ import orjson
 import psycopg
 
 from benchmarks.read_models import naive
+from benchmarks.read_models.distance import at_a_distance
 from benchmarks.read_models.dynamodb_endpoint import open_dynamodb_endpoint
 from benchmarks.records import KEYS, envelopes, messages
 from benchmarks.scripted_daemon import open_child
 from benchmarks.stage import TARGET_REGION, open_stage
 from consumer.settings.context import TableFacts
 from tests.support.servers.opensearch import OpenSearchServer
-from tests.support.servers.postgresql import PostgreSQLServer
+from tests.support.servers.postgresql import PostgreSQLServer, fresh_database
 
 _RECORDS = 60_000
 _FIELDS = {
@@ -45,12 +46,20 @@ def measure() -> dict[str, float]:
     """
     figures: dict[str, float] = {}
     with PostgreSQLServer(_DURABLE) as server:
-        figures |= _beside("postgresql", _postgresql_rows(server.url), naive.postgresql_rows(server.url))
-        figures |= _beside("postgresql_sums", _postgresql_sums(server.url), naive.postgresql_sums(server.url))
+        figures |= _postgresql(server.url, "postgresql")
+        with fresh_database(server.url) as url, at_a_distance(url) as distant:
+            figures |= _postgresql(distant, "postgresql_1_ms_away")
     with OpenSearchServer(java_options=_JVM) as node:
         figures |= _beside("opensearch", _opensearch(node.url), naive.opensearch_documents(node.url))
     figures |= _beside("dynamodb_sums", *_dynamodb_sums())
     return figures
+
+
+def _postgresql(url: str, name: str) -> dict[str, float]:
+    return {
+        **_beside(name, _postgresql_rows(url), naive.postgresql_rows(url)),
+        **_beside(f"{name}_sums", _postgresql_sums(url), naive.postgresql_sums(url)),
+    }
 
 
 def _beside(store: str, ours: Mapping[str, float], naive_records_per_second: float) -> dict[str, float]:
