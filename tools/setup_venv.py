@@ -75,7 +75,7 @@ def set_up() -> None:
     STAMP.unlink(missing_ok=True)
     if not venv_works():
         make_venv()
-    print("setup: installing into .venv (the first time about 400 MB, a minute or two)", flush=True)
+    print("setup: installing into .venv (the first time about 480 MB, a minute or two)", flush=True)
     install("the build tools", *HASHED, "-r", "constraints-build.txt")
     install_packages()
     if not jars_are_right():

@@ -16,6 +16,7 @@ import pytest
 from consumer.commands.demo.service import service_environment
 from tests.end_to_end.harness import PATIENCE_SECONDS
 from tests.support.pages import ROOT, Block, blocks
+from tests.support.servers.opensearch import OpenSearchServer
 from tests.support.servers.server import free_port
 from tests.support.waiting import eventually
 
@@ -95,13 +96,40 @@ def walk_through() -> list[Block]:
     return found
 
 
-def test_the_walk_through_does_what_the_pages_say(walk_through: list[Block], tmp_path: Path) -> None:
+@pytest.fixture
+def other_stores() -> list[Block]:
+    found = blocks(ROOT / "docs" / "run.md", under="Into PostgreSQL and OpenSearch")
+    assert [block.language for block in found] == [*["sh"] * 5, "text"]
+    return found
+
+
+def test_the_walk_through_does_what_the_pages_say(
+    walk_through: list[Block],
+    other_stores: list[Block],
+    tmp_path: Path,
+    database: str,
+    opensearch_server: OpenSearchServer,
+) -> None:
     setup, sandbox, exports, stage, validate, run, write, look, shown, take_away = walk_through
     (replay,) = blocks(ROOT / "docs" / "operate.md", "sh", under="Replaying")
     aws, ops = (str(free_port(first, first + 5_000)) for first in (20_000, 26_000))
-    ports = {"tidemark sandbox": f"tidemark sandbox --port {aws}", "4566": aws, "8080": ops}
+    ports = {
+        "tidemark sandbox": f"tidemark sandbox --port {aws}",
+        "4566": aws,
+        "8080": ops,
+        "8081": ops,
+        "postgresql://postgres@127.0.0.1:5432/postgres": database,
+        "http://127.0.0.1:9200": opensearch_server.url,
+    }
     shell = Shell(ports, tmp_path)
     ready = f"http://127.0.0.1:{ops}/readyz"
+
+    def keeps_other_stores() -> None:
+        _, where, validate, run, look, shown = other_stores
+        shell.paste(where)
+        assert "PostgreSQL table order_rows, 4 columns" in shell.paste(validate)
+        with shell.hold(run, ready):
+            assert eventually(lambda: shell.paste(look) == shown.text, within_seconds=PATIENCE_SECONDS)
 
     def sees(*rows: str) -> bool:
         return eventually(
@@ -120,6 +148,7 @@ def test_the_walk_through_does_what_the_pages_say(walk_through: list[Block], tmp
             shell.paste(take_away)
             assert sees(*shown.text.splitlines(), "A-3 eve 7 PLACED")
         assert service.returncode == 0
+        keeps_other_stores()
 
         shell.paste(lose_every_row(look))
         assert sees()
