@@ -7,6 +7,7 @@ from checkpoint.api import Api
 from checkpoint.control import Control, Controls
 from checkpoint.positions import SUFFIX, Positions
 from consumer.errors import SettingsError, Unavailable
+from consumer.pod.targets.ledgers import Past
 from consumer.processors.base import fingerprint
 from consumer.settings.model import Settings
 from consumer.settings.moved import moved, target_name, with_processors
@@ -31,6 +32,11 @@ class Models:
     halted: Mapping[str, str]
     known: Mapping[str, str] | None
     rebuilds: frozenset[str]
+
+    @property
+    def past(self) -> Past:
+        """What targets are judged by."""
+        return Past(frozenset(self.known or ()), self.rebuilds)
 
 
 async def read_models(settings: Settings, dynamodb: Api) -> Models:

@@ -72,7 +72,7 @@ async def inspect(
         readable = await _is_readable(dynamodb, table)
         await _check_destination(dynamodb, settings, table, findings, readable=readable)
     pointed = await with_models(settings, models, dynamodb)
-    targets = await look_at_targets(pointed, stores, region, table, findings)
+    targets = await look_at_targets(pointed, stores, region, table, findings, models.past)
     findings.problems += letters.problems
     if findings.problems or table is None or retention is None:
         raise SettingsError("\n".join(findings.problems))

@@ -50,7 +50,14 @@ async def prepare(
     await _accept_source(settings, positions, running=running)
     await _accept_processors(settings, positions, inspection.models, running=running)
     first_start_at = await positions.first_start(clock())
-    await make_targets(settings, stores, inspection.source_table, inspection.targets, has_run=running)
+    await make_targets(
+        settings,
+        stores,
+        inspection.source_table,
+        inspection.targets,
+        has_run=running,
+        past=inspection.models.past,
+    )
     start = start_position(settings, first_start_at)
     report = await seed(dynamodb, stores.aws.client("kinesis", region), application, stream, start)
     log.info("leases seeded", written=report.written, moved=report.moved, reason=report.reason)

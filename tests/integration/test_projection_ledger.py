@@ -1,6 +1,7 @@
 """A projection with a ledger, as the pod and a shard process make it, on the sandbox's DynamoDB."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,7 @@ class ReadModel:
         document = {"name": "view", "projection": {"store": store, **settings}}
         processor = ProcessorSettings.model_validate(document)
         context = shard_context().model_copy(update={"targets": {"view": self.facts}})
-        tools = ProcessorTools(clock=lambda: 1_700_000_000.0, uniform=lambda: 0.0)
+        tools = ProcessorTools(clock=time.time, uniform=lambda: 0.0)
         return build_processor(processor, context, self.stores, tools)
 
     def rows(self) -> dict[str, dict[str, str]]:

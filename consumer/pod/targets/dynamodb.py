@@ -7,6 +7,7 @@ from checkpoint.api import Api
 from checkpoint.tables import TableSchema, ensure_table
 from consumer.errors import SettingsError
 from consumer.pod.targets.checks import Findings, check_ledger, check_target
+from consumer.pod.targets.ledgers import Ledger, Past, owner_of
 from consumer.pod.targets.tables import look_at_table
 from consumer.processors.ledger.entry import EXPIRES, KEY
 from consumer.processors.projection.plan import needs_ledger
@@ -26,6 +27,8 @@ async def look_at_dynamodb(
     region: str,
     source: TableFacts | None,
     findings: Findings,
+    application: str,
+    past: Past,
 ) -> TableFacts | None:
     """What the table is, and its ledger's name if it takes one; None where it can't be used."""
     home = table.region or region
@@ -40,6 +43,10 @@ async def look_at_dynamodb(
         ledger = await look_at_table(dynamodb, name, home, where, findings, is_made=True)
         if ledger is not None:
             check_ledger(where, ledger, (KEY, EXPIRES), findings)
+        if ledger is not None and ledger.keys == (KEY,):
+            owner = owner_of(application, processor, target)
+            problem = await Ledger(dynamodb, name).problem(owner, past, starts_here=processor.start_here)
+            findings.problems += [] if problem is None else [f"{where}.dynamodb.ledger: {problem}"]
     if source is not None:
         check_target(processor, source, target, findings)
     return target

@@ -6,6 +6,7 @@ from consumer.errors import SettingsError, Unavailable
 from consumer.pod.targets.checks import Findings, check_expiry, check_homes, check_ledgers
 from consumer.pod.targets.dynamodb import look_at_dynamodb
 from consumer.pod.targets.indexes import IndexTarget, index_target, look_at_index
+from consumer.pod.targets.ledgers import NO_PAST, Past
 from consumer.pod.targets.postgresql import look_at_sql, sql_target
 from consumer.settings.context import IndexFacts, TableFacts, Target
 from consumer.settings.model import Processor, Settings
@@ -14,7 +15,12 @@ from consumer.stores.opensearch.catalog import Catalog
 
 
 async def look_at_targets(
-    settings: Settings, stores: Stores, region: str, source: TableFacts | None, findings: Findings
+    settings: Settings,
+    stores: Stores,
+    region: str,
+    source: TableFacts | None,
+    findings: Findings,
+    past: Past = NO_PAST,
 ) -> dict[str, Target]:
     """What is at each target, by processor name; what can't be used is a problem.
 
@@ -24,12 +30,15 @@ async def look_at_targets(
         region: the application's.
         source: the source table; None where it can't be used itself.
         findings: where problems and warnings go.
+        past: what the application's own tables tell of it.
 
     Raises:
         Unavailable: stores can't be asked now, all of which are named; unless there is a problem to be told.
     """
     application, processors = settings.application, settings.processors
-    looks = [_look(processor, application, stores, region, source, findings) for processor in processors]
+    looks = [
+        _look(processor, application, stores, region, source, findings, past) for processor in processors
+    ]
     found: dict[str, Target] = {}
     away: dict[str, Unavailable] = {}
     for processor, seen in zip(processors, await asyncio.gather(*looks, return_exceptions=True), strict=True):
@@ -57,10 +66,13 @@ async def _look(
     region: str,
     source: TableFacts | None,
     findings: Findings,
+    past: Past,
 ) -> Target | None:
     store = processor.store
     if store.dynamodb is not None:
-        return await look_at_dynamodb(processor, store.dynamodb, stores, region, source, findings)
+        return await look_at_dynamodb(
+            processor, store.dynamodb, stores, region, source, findings, application, past
+        )
     index = index_target(application, processor)
     if index is not None:
         return await _opensearch(index, stores, findings)

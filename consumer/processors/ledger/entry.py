@@ -32,7 +32,7 @@ EXPIRES = "expires"
 
 _HOLDS = "holds"
 
-_LONGEST_IDENTITY = 2_000
+LONGEST_IDENTITY = 2_000
 """Bytes; a partition key has 2,048 at most ("Quotas in Amazon DynamoDB"), a source's two keys have more."""
 
 _DIGEST = re.compile("digest:[0-9a-f]{64}")
@@ -88,7 +88,7 @@ def admit(held: Stamp, change: Stamp, over: Stamp | None) -> tuple[Verdict, Stam
 def entry_key(item: str) -> str:
     """The entry's key, which is also what the item's rows name as their owner."""
     content = item.encode()
-    if len(content) <= _LONGEST_IDENTITY:
+    if len(content) <= LONGEST_IDENTITY:
         return item
     return f"digest:{blake2b(content, digest_size=32).hexdigest()}"
 
