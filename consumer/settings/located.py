@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
-from consumer.errors import SettingsError
+from consumer.errors import SettingsError, Unavailable
 from consumer.settings.document import Path
 from consumer.settings.model import Settings
 
@@ -39,11 +39,13 @@ class Located:
 
     @contextmanager
     def telling(self) -> Iterator[None]:
-        """Tell where in the file it is that the block finds wrong."""
+        """Tell where in the file it is that the block finds wrong, or can't ask for now."""
         try:
             yield
         except SettingsError as error:
             raise SettingsError(self.tell(str(error))) from error
+        except Unavailable as error:
+            raise Unavailable(self.tell(str(error)), code=error.code) from error
 
     def _told(self, sentence: str) -> str:
         name = sentence.partition(" ")[0]

@@ -27,7 +27,8 @@ from consumer.commands.redrive.patience import Patience, StoppedError
 from consumer.errors import SettingsError
 from consumer.pod.targets.indexes import index_target
 from consumer.processors.base import fingerprint
-from consumer.settings.load import load_settings
+from consumer.settings.load import locate_settings
+from consumer.settings.model import Settings
 from consumer.settings.stores import DynamoDBTable
 from consumer.stores.opened import Stores, open_stores
 
@@ -49,7 +50,14 @@ async def cutover(options: Options, console: Console, tell: Callable[[str], None
         SettingsError: something a person has to put right first.
         Unavailable: AWS can't be asked now.
     """
-    settings = load_settings(options.config)
+    located = locate_settings(options.config)
+    with located.telling():
+        return await _cut_over(located.settings, options, console, tell)
+
+
+async def _cut_over(
+    settings: Settings, options: Options, console: Console, tell: Callable[[str], None]
+) -> int:
     region = default_region()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

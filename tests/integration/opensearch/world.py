@@ -11,10 +11,10 @@ from consumer.processors.projection.opensearch import IndexSink
 from consumer.processors.projection.purge import Purge
 from consumer.processors.source import SourceReader
 from consumer.record import Image
+from consumer.settings.clusters import read_address
 from consumer.settings.context import TableFacts
 from consumer.settings.model import Projection
 from consumer.settings.stores import OpenSearchIndex, Store
-from consumer.settings.clusters import read_address
 from consumer.stores.opensearch.catalog import Catalog
 from consumer.stores.opensearch.client import OpenSearch
 from consumer.stores.opensearch.cluster import Cluster

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from consumer.errors import SettingsError
+from consumer.errors import SettingsError, Unavailable
 from consumer.settings.load import locate_settings
 from consumer.settings.located import Located
 
@@ -90,3 +90,11 @@ def test_every_line_of_an_error_is_told_with_its_own_place(located: Located) -> 
         f"{located.file}:1:1: application: first",
         f"{located.file}:5:5: processors.other: second",
     ]
+
+
+def test_what_can_not_be_asked_now_is_told_with_its_place(located: Located) -> None:
+    with pytest.raises(Unavailable) as caught, located.telling():
+        raise Unavailable("processors.other: connection refused", code="08006")
+
+    assert str(caught.value) == f"{located.file}:5:5: processors.other: connection refused"
+    assert caught.value.code == "08006"
