@@ -6,6 +6,8 @@ VENV := .venv/bin
 ARGS ?=
 HISTORIES ?= 1000
 EXAMPLES ?= 1
+WORKERS ?= 2
+SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --allow-unsafe \
 	--no-header --no-emit-index-url --no-emit-find-links
 
@@ -24,8 +26,8 @@ demo: setup  ## Watch a change flow from a table to a read model (ARGS="--durati
 	@$(VENV)/tidemark demo $(ARGS)
 
 .PHONY: test
-test: setup  ## Run every test (ARGS="-k name" to choose); what this machine can't run is skipped, with the reason
-	@$(VENV)/python -m pytest $(ARGS)
+test: setup  ## Run every test (ARGS="-k name" to choose, WORKERS=0: one by one); a skipped one says why
+	@$(VENV)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 .PHONY: storm
 storm: setup  ## Draw random histories of one shard and hold each to the promise (HISTORIES=20000, SEED=… to repeat)
