@@ -21,6 +21,7 @@ from checkpoint.tables import Item, find_item
 Phase = Literal["live", "stop", "swapping"]
 
 _KEY: Item = {"key": {"S": "control"}}
+_MOST_EARLIER = 16
 _FAILED = "ConditionalCheckFailedException"
 _CANCELED = "TransactionCanceledException"
 
@@ -37,6 +38,8 @@ class Control:
         into: what the new model was built as.
         application: the rebuild's own.
         fingerprint: of the settings that the model is made by; None before the first cut-over.
+        earlier: those of the models that it took the place of, the last one last; None: nobody knows, for an
+            earlier version has cut over.
     """
 
     phase: Phase = "live"
@@ -46,6 +49,12 @@ class Control:
     into: str = ""
     application: str = ""
     fingerprint: str | None = None
+    earlier: tuple[str, ...] | None = None
+
+    def succeeding(self, known: str | None, now: str) -> tuple[str, ...]:
+        """`earlier` of a cut-over from the settings that the application runs with, to those `now`."""
+        before = [*(self.earlier or ()), *([] if known is None else [known])]
+        return tuple(dict.fromkeys(each for each in before if each != now))[-_MOST_EARLIER:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +157,8 @@ def _item(control: Control) -> Item:
     }
     if control.fingerprint is not None:
         item["fingerprint"] = {"S": control.fingerprint}
+    if control.earlier is not None:
+        item["earlier"] = {"L": [{"S": each} for each in control.earlier]}
     return item
 
 
@@ -160,4 +171,5 @@ def _control(item: Mapping[str, Any]) -> Control:
         into=item["into"]["S"],
         application=item["application"]["S"],
         fingerprint=item["fingerprint"]["S"] if "fingerprint" in item else None,
+        earlier=tuple(each["S"] for each in item["earlier"]["L"]) if "earlier" in item else None,
     )

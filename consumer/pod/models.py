@@ -22,14 +22,17 @@ class Models:
 
     Attributes:
         generations: how often, of the processors that were; UNDECIDED while one is.
-        halted: those that write nothing, and why: their model was made by other settings than these, or is
-            being swapped.
+        halted: those that write nothing, and why: another model took the place of the one that these settings
+            made, and the pod is to get its settings; or it is being swapped.
+        changed: those that have other settings than the application has run with, unless they are halted: no
+            pod may start with them.
         known: the fingerprints the application has run with, by processor; None: it never ran.
         rebuilds: the applications that built what was cut over to: their dead letters are the live one's now.
     """
 
     generations: Mapping[str, int]
     halted: Mapping[str, str]
+    changed: frozenset[str]
     known: Mapping[str, str] | None
     rebuilds: frozenset[str]
 
@@ -63,14 +66,15 @@ async def read_models(settings: Settings, dynamodb: Api) -> Models:
     }
     swapping = {name for name, (_, control) in found.items() if control.phase == "swapping"}
     cut_over = {name: control for name, (_, control) in found.items() if control.generation}
-    made_by_others = {
-        name for name in cut_over if (known or {}).get(name) not in (None, fingerprint(found[name][0]))
-    }
+    ours = {processor.name: fingerprint(processor) for processor in settings.processors}
+    differing = {name for name, made_by in (known or {}).items() if ours.get(name, made_by) != made_by}
+    late = {name for name in differing & cut_over.keys() if _is_late(ours[name], cut_over[name])}
     return Models(
         generations={name: control.generation for name, control in cut_over.items()}
         | dict.fromkeys(swapping, UNDECIDED),
-        halted={name: halt(name, cut_over[name]) for name in made_by_others}
+        halted={name: halt(name, cut_over[name]) for name in late}
         | {name: _wait(name, found[name][1]) for name in swapping},
+        changed=frozenset(differing - late - swapping),
         known=known,
         rebuilds=frozenset(control.application for control in cut_over.values()),
     )
@@ -104,6 +108,11 @@ async def with_models(settings: Settings, models: Models, dynamodb: Api) -> Sett
             for processor in usable
         ],
     )
+
+
+def _is_late(made_by: str, control: Control) -> bool:
+    """Whether a model of these settings was live before the cut-over; so it may be where nobody knows."""
+    return control.earlier is None or made_by in control.earlier
 
 
 def halt(name: str, control: Control) -> str:

@@ -128,6 +128,8 @@ class Cutover:
             await self._see_that_nothing_is_missing()
         except StoppedError:
             raise RefusedError("interrupted; nothing was changed") from None
+        made_by, live = fingerprint(self._plan.processor), self._plan.live.application
+        known = await self._tools.patience.keep_trying(Positions(self._dynamodb, live).read_processors)
         stopping = replace(
             control,
             phase="stop",
@@ -135,7 +137,8 @@ class Cutover:
             since=int(self._tools.clock()),
             into=self._plan.into,
             application=self._plan.application,
-            fingerprint=fingerprint(self._plan.processor),
+            fingerprint=made_by,
+            earlier=control.succeeding((known or {}).get(self._plan.name), made_by),
         )
         return await self._change(control, stopping)
 
@@ -277,7 +280,8 @@ class Cutover:
                 f"the scan of the source into {plan.into!r} is not done: let tidemark rebuild --backfill"
                 " run to its end, or say --allow-missing"
             )
-        missing = await keep(lambda: self._switch.missing(self._show_compared))
+        show = self._tools.show
+        missing = await keep(lambda: self._switch.missing(lambda count: show(f"{count:,} rows compared")))
         if missing is None:
             raise RefusedError(
                 f"{plan.into!r} is made in another way than the live model, so that the two can't be compared"
@@ -291,6 +295,3 @@ class Cutover:
                 + "\n  ".join(missing)
                 + "\nRun the rebuild with --backfill, or say --allow-missing if that is meant"
             )
-
-    def _show_compared(self, count: int) -> None:
-        self._tools.show(f"{count:,} rows compared")

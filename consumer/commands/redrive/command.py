@@ -62,6 +62,7 @@ async def redrive(options: Options, tell: Callable[[str], None]) -> int:
             inspection = await inspect(settings, stores, region)
         if inspection.models.halted:
             raise SettingsError("\n".join(inspection.models.halted.values()))
+        _see_that_they_are_the_pods(settings, inspection.models.changed)
         targets = _targets(settings, stores, inspection, region, stop)
         source = open_place(place, region)
         total = await source.count()
@@ -86,6 +87,16 @@ def _check(options: Options, settings: Settings) -> None:
             raise SettingsError(
                 f"--processor {processor.name} sends events, and redriven ones come later than their items'"
                 " other changes; say --out-of-order, if its receivers bear that"
+            )
+
+
+def _see_that_they_are_the_pods(settings: Settings, changed: Collection[str]) -> None:
+    """What other settings make of a change is not what stands in the model."""
+    for processor in settings.processors:
+        if processor.name in changed and not processor.start_here:
+            raise SettingsError(
+                f"processors.{processor.name} has other settings than application {settings.application!r}"
+                " has run with, and its letters are to be applied by those: use the file that the pods have"
             )
 
 

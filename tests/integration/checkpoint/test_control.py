@@ -32,6 +32,24 @@ async def test_what_is_written_is_read_and_each_processor_has_its_own(controls: 
     assert await controls.read() == {"view": STOP, "other": other}
 
 
+async def test_what_the_model_was_made_by_before_is_kept(controls: Controls) -> None:
+    first = replace(STOP, earlier=NEVER.succeeding("old", "f"))
+    assert await controls.change("view", NEVER, first)
+    assert (await controls.read())["view"].earlier == ("old",)
+    assert await controls.change("view", first, replace(first, earlier=()))
+    assert (await controls.read())["view"].earlier == ()
+
+
+def test_the_settings_of_earlier_models_are_told_once_each_and_not_for_ever() -> None:
+    control = replace(STOP, earlier=("a", "b"))
+    assert control.succeeding("c", "d") == ("a", "b", "c")
+    assert control.succeeding("b", "a") == ("b",)
+    assert control.succeeding("b", "b") == ("a",), "the same settings: the model was damaged"
+    assert NEVER.succeeding(None, "a") == ()
+    many = replace(STOP, earlier=tuple(map(str, range(16))))
+    assert many.succeeding("16", "17") == tuple(map(str, range(1, 17)))
+
+
 async def test_only_what_was_read_is_replaced(controls: Controls) -> None:
     assert await controls.change("view", NEVER, STOP)
     back = replace(STOP, phase="live")

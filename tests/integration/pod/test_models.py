@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from checkpoint.control import NEVER, Control, Controls, Pointer
+from checkpoint.positions import Positions
 from consumer.errors import SettingsError
 from consumer.processors.base import fingerprint
 from consumer.settings.context import ShardContext, TableFacts
@@ -22,12 +23,16 @@ def target_of(context: ShardContext, name: str) -> str:
     return target.name
 
 
-async def cut_over(stores: Stores, settings: Settings, into: str) -> None:
+async def cut_over(stores: Stores, settings: Settings, into: str, *, tells_earlier: bool = True) -> None:
     """The first processor, to a table that these settings made."""
-    processor = settings.processors[0]
-    controls = Controls(stores.aws.client("dynamodb", REGION), settings.application)
-    stop = Control(phase="stop", token="t", into=into, application="a", fingerprint=fingerprint(processor))  # noqa: S106 - no secret
-    assert await controls.change(processor.name, NEVER, stop)
+    processor, dynamodb = settings.processors[0], stores.aws.client("dynamodb", REGION)
+    controls, made_by = Controls(dynamodb, settings.application), fingerprint(processor)
+    was = (await controls.read()).get(processor.name, NEVER)
+    known = await Positions(dynamodb, settings.application).read_processors()
+    assert known is not None
+    earlier = was.succeeding(known[processor.name], made_by) if tells_earlier else None
+    stop = replace(was, phase="stop", into=into, application="a", fingerprint=made_by, earlier=earlier)
+    assert await controls.change(processor.name, was, stop)
     assert await controls.finish(processor.name, stop, at=1, pointer=Pointer(into, None))
 
 
@@ -57,9 +62,7 @@ async def test_a_pod_of_other_settings_keeps_the_processor_at_rest_and_the_other
     starter, old = Starter(sandbox, stores), shop.settings("view", "other")
     await starter.prepare(old)
     await starter.checkpoint(shop.prefix)
-    changed = old.processors[0].model_dump(exclude_unset=True)
-    changed["projection"]["fields"] = {"total": "new.total"}
-    new = shop.settings(processors=[changed, shop.processor("other")])
+    new = of_fields(shop, "total")
 
     await cut_over(stores, new, f"{shop.view}-nobody-looks-at-it")
     context = await starter.prepare(old)
@@ -69,6 +72,63 @@ async def test_a_pod_of_other_settings_keeps_the_processor_at_rest_and_the_other
     assert b"settings the rebuild was made with" in starter.logged.getvalue()
     shop.make_table(f"{shop.view}-nobody-looks-at-it")
     assert (await starter.prepare(new)).halted == {}, "what a halted pod knows is not written down"
+
+
+def of_fields(shop: Shop, name: str, **more: bool) -> Settings:
+    """Both processors, the first with one field."""
+    view = shop.processor("view")
+    assert isinstance(view["projection"], dict)
+    changed = {**view, "projection": {**view["projection"], "fields": {name: f"new.{name}"}}, **more}
+    return shop.settings(processors=[changed, shop.processor("other")])
+
+
+async def run_with_both(shop: Shop, starter: Starter) -> Settings:
+    """An application that has run; gives its settings."""
+    shop.make_all()
+    for table in ("other", "view-2", "view-3"):
+        shop.make_table(f"{shop.prefix}-{table}")
+    settings = shop.settings("view", "other")
+    await starter.prepare(settings)
+    await starter.checkpoint(shop.prefix)
+    return settings
+
+
+async def test_settings_that_made_no_model_are_refused_after_a_cut_over_as_before_one(
+    shop: Shop, stores: Stores, sandbox: SandboxProcess
+) -> None:
+    starter = Starter(sandbox, stores)
+    await run_with_both(shop, starter)
+    refused = r"has changed settings.*Run `tidemark rebuild --processor view`"
+    for into, field in (("view-2", "total"), ("view-3", "net")):
+        with pytest.raises(SettingsError, match=refused):
+            await starter.prepare(of_fields(shop, "tax"))
+        await cut_over(stores, of_fields(shop, field), f"{shop.prefix}-{into}")
+    with pytest.raises(SettingsError, match=refused):
+        await starter.prepare(of_fields(shop, "tax"))
+    here = await starter.prepare(of_fields(shop, "tax", start_here=True))
+    assert (here.halted, target_of(here, "view")) == ({}, f"{shop.prefix}-view-3")
+
+
+async def test_a_pod_of_any_earlier_settings_rests_however_often_was_cut_over_since(
+    shop: Shop, stores: Stores, sandbox: SandboxProcess
+) -> None:
+    starter = Starter(sandbox, stores)
+    first = await run_with_both(shop, starter)
+    second, third = of_fields(shop, "total"), of_fields(shop, "tax")
+    await cut_over(stores, second, f"{shop.prefix}-view-2")
+    await cut_over(stores, third, f"{shop.prefix}-view-3")
+    for late in (first, second):
+        assert list((await starter.prepare(late)).halted) == ["view"]
+    assert (await starter.prepare(third)).halted == {}
+
+
+async def test_a_pod_of_other_settings_rests_where_nobody_knows_what_was_before_the_cut_over(
+    shop: Shop, stores: Stores, sandbox: SandboxProcess
+) -> None:
+    starter = Starter(sandbox, stores)
+    await run_with_both(shop, starter)
+    await cut_over(stores, of_fields(shop, "total"), f"{shop.prefix}-view-2", tells_earlier=False)
+    assert list((await starter.prepare(of_fields(shop, "tax"))).halted) == ["view"]
 
 
 async def test_a_stop_that_was_taken_back_changes_nothing(

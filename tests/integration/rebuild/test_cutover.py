@@ -118,6 +118,21 @@ async def test_the_new_model_is_the_live_one_from_the_last_step_on(
     assert (control.phase, control.generation, control.into) == ("live", 1, plan.into)
 
 
+async def test_the_settings_that_the_pods_have_until_then_are_kept_as_the_earlier_ones(
+    both: Both, dynamodb: Api, plan: RebuildPlan
+) -> None:
+    live, _ = both
+    known = await live.positions.read_processors()
+    assert known is not None
+    assert await live.positions.write_processors({**known, "view": "before"}, known)
+    await both_at(both, 5)
+
+    await run(dynamodb, plan)
+
+    control = await control_of(dynamodb, plan)
+    assert (control.fingerprint, control.earlier) == (known["view"], ("before",))
+
+
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_cut_over_that_is_killed_after_any_step_is_run_again_and_goes_on(
     both: Both, dynamodb: Api, plan: RebuildPlan, step: str

@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from checkpoint.positions import PROCESSORS, SUFFIX
+from consumer.errors import SettingsError
 from sandbox.faults.fault import Fault
 from tests.integration.redrive.conftest import Stage
 
@@ -86,6 +88,22 @@ def test_a_process_that_is_killed_leaves_letters_that_the_next_one_settles(stage
     assert stage.file.read_bytes().splitlines() == letters
     assert stage.redrive().lines == ["2 settled (1 applied, 1 stale)"]
     assert stage.file.read_bytes() == b""
+
+
+def test_letters_are_not_applied_by_other_settings_than_the_application_runs_with(stage: Stage) -> None:
+    stage.settings()
+    stage.file.write_bytes(stage.letter("a"))
+    table = f"{stage.shop.prefix}{SUFFIX}"
+    stage.shop.make_table(table, key="key")
+    fingerprints = {"view": {"S": "another"}}
+    stage.aws.dynamodb.put_item(
+        TableName=table, Item={"key": {"S": PROCESSORS}, "fingerprints": {"M": fingerprints}}
+    )
+
+    with pytest.raises(SettingsError, match=r"view has other settings .* use the file that the pods have"):
+        stage.redrive()
+
+    assert stage.row("a") is None
 
 
 def test_a_mistake_in_the_settings_ends_with_2_and_a_line_for_a_person(stage: Stage) -> None:
