@@ -114,7 +114,7 @@ class _ElementScope(Scope):
 class Value:
     """A compiled expression that gives a value."""
 
-    __slots__ = ("_expression", "path", "text")
+    __slots__ = ("_expression", "_literal", "path", "text")
 
     def __init__(self, text: str) -> None:
         """Compile it.
@@ -131,6 +131,7 @@ class Value:
         )
         self.path = path if is_copied else None
         """The names of a plain path, whose value is copied as it is."""
+        self._literal = self._expression.search({}) if self._expression.is_literal else None
 
     def __call__(self, scope: Scope) -> AttributeValue | None:
         """The value; None where it is null or leads nowhere. An explicit NULL on a plain path is itself.
@@ -152,6 +153,8 @@ class Value:
         if self.path is not None:
             value = scope.raw(self.path)
             return None if value is None else to_plain(value)
+        if self._literal is not None:
+            return self._literal
         return self._expression.search(scope.plain())
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
+from types import MappingProxyType
 
 from consumer.errors import Rejected
 
@@ -16,6 +17,9 @@ _SMALLEST_EXPONENT = -130
 _EXACT = Context(prec=600, traps=[Inexact, InvalidOperation, Overflow])
 """Wide enough for the sum of an expression's values, which have 300 digits at most."""
 
+_ZERO = Decimal()
+_NONE: Mapping[str, Decimal] = MappingProxyType({})
+
 
 def added(parts: Iterable[tuple[str, str, Decimal]]) -> Sums:
     """The sums of (group, name, finite number) parts; those that come to zero are left out.
@@ -29,7 +33,7 @@ def added(parts: Iterable[tuple[str, str, Decimal]]) -> Sums:
         try:
             of_group[name] = plus(of_group.get(name, Decimal()), number)
         except Inexact:
-            raise out_of_range(name, group, f"a number of more than {_EXACT.prec} digits") from None
+            raise _too_many_digits(name, group) from None
     return without_zeros(sums)
 
 
@@ -48,10 +52,20 @@ def without_zeros(sums: Sums) -> Sums:
 
 def difference(new: Sums, held: Sums) -> Sums:
     """What to add so that what was counted as `held` is counted as `new`."""
-    more = [(group, name, number) for group, named in new.items() for name, number in named.items()]
-    less = [(group, name, number) for group, named in held.items() for name, number in named.items()]
-    # copy_negate: a minus sign would round to the thread's context.
-    return added([*more, *((group, name, number.copy_negate()) for group, name, number in less)])
+    changes: dict[str, Mapping[str, Decimal]] = {}
+    for group in dict.fromkeys((*new, *held)):
+        wanted, had = new.get(group, _NONE), held.get(group, _NONE)
+        changed: dict[str, Decimal] = {}
+        for name in dict.fromkeys((*wanted, *had)):
+            try:
+                number = _EXACT.subtract(wanted.get(name, _ZERO), had.get(name, _ZERO))
+            except Inexact:
+                raise _too_many_digits(name, group) from None
+            if number:
+                changed[name] = number
+        if changed:
+            changes[group] = changed
+    return changes
 
 
 def is_in_range(number: Decimal) -> bool:
@@ -78,6 +92,10 @@ def out_of_range(name: str, group: str, what: str) -> Rejected:
         "from 1E-130 to below 1E126"
     )
     return Rejected(message, code="SumOutOfRange")
+
+
+def _too_many_digits(name: str, group: str) -> Rejected:
+    return out_of_range(name, group, f"a number of more than {_EXACT.prec} digits")
 
 
 def sum_text(number: Decimal) -> str:
