@@ -11,7 +11,6 @@ import pytest
 from checkpoint.api import Api
 from checkpoint.control import NEVER, Control, Controls, Pointer
 from checkpoint.positions import ShardPosition
-from checkpoint.rebuilds import Backfill, Rebuilds
 from consumer.aws.client import Answer
 from consumer.commands.cutover.run import Cutover, RefusedError, Tools
 from consumer.commands.cutover.tables import TableSwitch
@@ -97,12 +96,6 @@ async def both_at(both: Both, number: int) -> "asyncio.Task[None]":
     await live.settled(number)
     await rebuilt.settled(number)
     return asyncio.create_task(live.obey(number))
-
-
-def put_rows(shop: Shop, table: str, *items: str, digest: str = "d") -> None:
-    for item in items:
-        mark = {"M": {"v": {"N": "1"}, "p": {"S": "us"}, "d": {"S": digest}}}
-        shop.aws.dynamodb.put_item(TableName=table, Item={"id": {"S": item}, "_tidemark": mark})
 
 
 async def test_the_new_model_is_the_live_one_from_the_last_step_on(
@@ -235,56 +228,6 @@ async def test_an_idle_shard_whose_last_record_was_trimmed_is_reached_by_who_was
 
     await obeying
     assert (await control_of(dynamodb, plan)).generation == 1
-
-
-async def test_rows_that_the_new_model_does_not_know_refuse_it(
-    both: Both, dynamodb: Api, plan: RebuildPlan, shop: Shop
-) -> None:
-    await both_at(both, 5)
-    put_rows(shop, shop.view, "kept", "lost")
-    put_rows(shop, plan.into, "kept")
-
-    with pytest.raises(RefusedError, match=r"id lost\nRun the rebuild with --backfill"):
-        await run(dynamodb, plan)
-    assert await control_of(dynamodb, plan) == NEVER
-
-    await run(dynamodb, plan, allows=True)
-    assert (await control_of(dynamodb, plan)).generation == 1
-
-
-async def test_what_the_new_model_knows_to_be_deleted_is_not_missing_nor_is_a_tombstone_of_the_old(
-    both: Both, dynamodb: Api, plan: RebuildPlan, shop: Shop
-) -> None:
-    await both_at(both, 5)
-    put_rows(shop, shop.view, "deleted-since")
-    put_rows(shop, plan.into, "deleted-since", digest="-")
-    put_rows(shop, shop.view, "deleted-long-ago", digest="-")
-
-    await run(dynamodb, plan)
-
-    assert (await control_of(dynamodb, plan)).generation == 1
-
-
-@pytest.mark.parametrize(
-    ("backfill", "refusal"),
-    [
-        (Backfill(began_at=1), "is not done"),
-        (Backfill(began_at=1, is_done=True, rejected=3), "3 items of the source"),
-        (Backfill(began_at=1, is_done=True), None),
-    ],
-)
-async def test_a_backfill_that_ran_to_its_end_stands_for_the_comparison(
-    both: Both, dynamodb: Api, plan: RebuildPlan, shop: Shop, backfill: Backfill, refusal: str | None
-) -> None:
-    await both_at(both, 5)
-    put_rows(shop, shop.view, "of-nobody-knows-when")
-    await Rebuilds(dynamodb, plan.application).write_backfill(backfill)
-
-    if refusal is None:
-        await run(dynamodb, plan)
-    else:
-        with pytest.raises(RefusedError, match=refusal):
-            await run(dynamodb, plan)
 
 
 async def test_without_a_rebuild_there_is_nothing_to_cut_over_to(
