@@ -63,7 +63,7 @@ class Ledgered:
         """An entry, as the first change leaves it."""
         self.shop.aws.dynamodb.put_item(TableName=self.ledger, Item={"item": {"S": "a"}, "holds": {"M": {}}})
 
-    def owner(self) -> dict[str, Any] | None:
+    def owner(self) -> Mapping[str, Any] | None:
         answer = self.shop.aws.dynamodb.get_item(TableName=self.ledger, Key={"item": {"S": OWNER_KEY}})
         item = answer.get("Item")
         return None if item is None else item["owner"]["M"]
