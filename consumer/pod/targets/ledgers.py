@@ -104,13 +104,13 @@ def refusal(found: Owner | None, ours: Owner, past: Past, *, starts_here: bool) 
             " this processor's, start it once in its own application, without `start_here`, by the settings"
             " it ran with; else set `ledger` to another name, or delete it together with its rows"
         )
-    if found.rows != ours.rows:
-        return f"its entries tell of {found.rows}, and not of {ours.rows}; set that back, or {rebuild}"
     if found.processor != ours.processor or found.application not in (ours.application, *past.rebuilds):
         return (
             f"it belongs to processor {found.processor!r} of application {found.application!r}; set `ledger`"
             " to another name, and take another table"
         )
+    if found.rows != ours.rows:
+        return f"its entries tell of {found.rows}, and not of {ours.rows}; set that back, or {rebuild}"
     is_ours = found.application == ours.application  # a rebuild's was looked at by the cut-over
     if is_ours and found.fingerprint != ours.fingerprint and not starts_here:
         return (

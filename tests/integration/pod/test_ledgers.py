@@ -226,6 +226,12 @@ class Late:
         return await self._real.call(operation, request, expect=expect)
 
 
+def test_whose_a_ledger_is_is_told_before_what_is_in_it() -> None:
+    for other in (replace(OURS, processor="lines"), replace(OURS, application="other")):
+        reason = refusal(replace(other, table="lines"), OURS, NO_PAST, starts_here=True)
+        assert f"belongs to processor {other.processor!r} of application {other.application!r}" in str(reason)
+
+
 @pytest.mark.parametrize(
     "other",
     [{"key": ("b", "a")}, {"kind": "aggregate"}, {"table": "view-2"}],
