@@ -127,7 +127,7 @@ class IndexSink:
         return found
 
     async def _see_marks(self, writes: Sequence[Write[Desired]], lost: dict[int, Written]) -> None:
-        """Judge by the marks; `lost` gets what is older than a change that searched, and what ties with it."""
+        """Judge by the marks; `lost` gets what is older than a change that searched, or ties with it."""
         if self._documents.has_one:
             return
         marks = [self._documents.mark(write.item, write.stamp) for write in writes]
