@@ -10,6 +10,7 @@
 A crash after any arrow leaves nothing done.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
@@ -119,18 +120,23 @@ class SqlSink:
         if plan is None:
             return [HELD] * len(wishes)
         await self._ledger.purge_if_due(self._database)
-        return [
-            await self._still_waits(wish) if answer is None else self._settled(wish, answer)
-            for wish, answer in zip(wishes, plan.answers, strict=True)
-        ]
+        return await self._written(wishes, plan)
 
     def _wish(self, write: Write[Desired]) -> Wish:
         rows = {(text := row.text): self._writer.content(row, text) for row in write.desired.rows}
         return Wish(sql_key(write.item), write, rows)
 
-    def _settled(self, wish: Wish, answer: Written) -> Written:
-        self._waits.over(wish.key)
-        return answer
+    async def _written(self, wishes: Sequence[Wish], plan: Plan) -> list[Written]:
+        waiting = [wish for wish, answer in zip(wishes, plan.answers, strict=True) if answer is None]
+        told = iter(await asyncio.gather(*map(self._still_waits, waiting)))
+        written: list[Written] = []
+        for wish, answer in zip(wishes, plan.answers, strict=True):
+            if answer is None:
+                written.append(next(told))
+            else:
+                self._waits.over(wish.key)
+                written.append(answer)
+        return written
 
     async def _still_waits(self, wish: Wish) -> Outcome:
         key = f"{_one_of(wish.rows)} of {self._table!r}"
