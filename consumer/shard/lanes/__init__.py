@@ -3,6 +3,7 @@
     Lanes        a processor's: gives each item's records to one lane
       Lane       one task: takes a batch, has it carried out, acts on the outcomes, buries
         Backlog  what the lane has to deliver, and when                                    pure
+          Ready  what came                                                                 pure
           Held   the items that wait                                                       pure
         judge    what a batch's outcomes say of its records
       Outage     what the lanes know together of the processor's store

@@ -2,7 +2,7 @@
 
     pieces ----+    what is left of batches that failed as a whole; tried first
     held ------+--> the next batch
-    ready -----+    what came, in stream order
+    ready -----+    what came, in stream order; where changes are taken as one, item by item
 
 An item whose first record can't be settled yet is held: what came after it queues behind it, and the lane's
 other items go on. A record of a held item that turns up in a piece or in what is ready joins that queue when
@@ -18,6 +18,7 @@ from consumer.errors import Rejected
 from consumer.record import ChangeRecord
 from consumer.shard.lanes.coalescing import StandsAlone, coalesce, leading_run
 from consumer.shard.lanes.held import Held, HeldItems
+from consumer.shard.lanes.ready import Ready
 from consumer.shard.lanes.tools import Ticket
 
 
@@ -60,8 +61,7 @@ class Backlog:
         batching_window: float,
         stands_alone: StandsAlone | None = None,
     ) -> None:
-        self.ready: deque[Ticket] = deque()
-        """What came and was not looked at; the owner appends."""
+        self.ready = Ready(by_item=coalesces)
         self._batch_size = batch_size
         self._coalesces = coalesces
         self._stands_alone = stands_alone
@@ -214,10 +214,7 @@ class Backlog:
         ends = (self._filling_since or 0.0) + self._window
         if len(ready) < limit and now < ends and not self._is_hurried:
             return []
-        tickets: list[Ticket] = []
-        while ready and len(tickets) < limit:
-            count = min(len(ready), limit - len(tickets))
-            tickets += self._waiting.free([ready.popleft() for _ in range(count)])
+        tickets = ready.take(limit, self._batch_size, self._waiting)
         self._filling_since = now if ready else None
         self._is_hurried = self._is_hurried and bool(ready)
         return self._grouped(tickets)

@@ -55,7 +55,7 @@ class Lane:
         outage.tell(self._news.set)
 
     def filled(self) -> None:
-        """Records were put into `backlog.ready`."""
+        """Records were put into `backlog.ready.came`."""
         if self._policy.batching_window:
             self.backlog.note_filling(self._clock())
         self._news.set()

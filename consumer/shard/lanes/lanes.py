@@ -29,7 +29,7 @@ class Lanes:
         self._lanes = [
             Lane(name, processor, policy, dead_letters, settle, outage, tools) for _ in range(policy.lanes)
         ]
-        self._ready = [lane.backlog.ready for lane in self._lanes]
+        self._came = [lane.backlog.ready.came for lane in self._lanes]
 
     @property
     def trouble(self) -> Trouble:
@@ -38,9 +38,9 @@ class Lanes:
 
     def give(self, tickets: Sequence[Ticket]) -> None:
         """Queue records, each in its item's lane."""
-        ready, count = self._ready, len(self._ready)
+        came, count = self._came, len(self._came)
         for ticket in tickets:
-            ready[hash(ticket[1].item) % count].append(ticket)
+            came[hash(ticket[1].item) % count].append(ticket)
         for lane in self._lanes:
             if lane.backlog.ready:
                 lane.filled()

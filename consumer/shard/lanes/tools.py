@@ -25,7 +25,7 @@ class LanePolicy:
 
     Attributes:
         lanes: how many run side by side.
-        batch_size: most records a lane takes at once.
+        batch_size: most records a lane takes at once; where it coalesces, most items, and changes of each.
         coalesces: changes of an item that wait may be taken as one, since only the target's state counts.
         stands_alone: of these, which may not; None: all may.
         batching_window: seconds a lane waits for a batch to fill.

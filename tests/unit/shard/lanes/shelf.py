@@ -34,7 +34,7 @@ class Shelf:
         for text in names.split():
             ticket = (len(self._tickets), put(text[0], int(text[1:])))
             self._tickets[text] = ticket
-            self.backlog.ready.append(ticket)
+            self.backlog.ready.came.append(ticket)
         if names:
             self.backlog.note_filling(now)
 

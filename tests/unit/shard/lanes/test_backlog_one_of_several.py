@@ -13,7 +13,7 @@ def tied(shelf: Shelf, *micros: int) -> None:
         (ordinal, put("a", micro, granularity=Granularity.MILLISECOND))
         for ordinal, micro in enumerate(micros, 100)
     ]
-    shelf.backlog.ready.extend(tickets)
+    shelf.backlog.ready.came.extend(tickets)
 
 
 def test_an_items_changes_that_wait_are_taken_as_one_and_other_items_side_by_side() -> None:
@@ -21,6 +21,50 @@ def test_an_items_changes_that_wait_are_taken_as_one_and_other_items_side_by_sid
     assert shelf.take() == "a1+a2+a3 b1 c1"
     assert [change.micros for change in shelf.batch.changes] == [3, 1, 1]
     assert len(shelf.batch.changes[0].between) == 2
+
+
+def test_all_that_waits_of_an_item_is_taken_with_its_first_however_far_behind_it_is() -> None:
+    shelf = Shelf("a1 b1 c1 a2 b2", coalesces=True, batch_size=2)
+    assert shelf.take() == "a1+a2 b1+b2"
+    shelf.settle("a1 a2 b1 b2")
+    shelf.give("b3 c2 d1")
+    assert shelf.take() == "c1+c2 b3"
+    assert shelf.take() == "d1"
+    assert (shelf.take(), shelf.backlog.due_at()) == (None, None)
+
+
+def test_no_more_of_an_items_changes_than_a_batch_holds_are_taken_as_one() -> None:
+    shelf = Shelf("a1 a2 b1 a3", coalesces=True, batch_size=2)
+    assert shelf.take() == "a1+a2 b1"
+    shelf.settle("a1 a2 b1")
+    shelf.give("a4 a5")
+    assert [shelf.take(), shelf.take()] == ["a3+a4", "a5"]
+
+
+def test_what_is_far_behind_of_an_item_that_waits_is_not_begun_before_it() -> None:
+    shelf = Shelf("a1 b1 c1 a2 c2", coalesces=True, batch_size=1)
+    assert shelf.take() == "a1"
+    shelf.put_back("a1", due=5.0)
+    assert [shelf.take(), shelf.take(), shelf.take(), shelf.take()] == ["b1", "c1", "c2", None]
+    shelf.give("a3")
+    assert (shelf.take(), shelf.take(5.0)) == (None, "a1")
+    shelf.settle("a1", 5.0)
+    assert shelf.take(5.0) == "a2"
+    shelf.settle("a2", 5.0)
+    assert shelf.take(5.0) == "a3"
+
+
+def test_a_store_that_may_be_back_is_asked_with_one_item() -> None:
+    shelf = Shelf("a1 b1 a2", coalesces=True)
+    assert shelf.take(probing=True) == "a1+a2"
+    assert shelf.take(probing=True) == "b1"
+
+
+def test_what_is_left_of_a_full_batch_waits_for_the_next_one_to_fill() -> None:
+    shelf = Shelf("a1 b1 c1", coalesces=True, batch_size=2, window=3.0)
+    assert shelf.take() == "a1 b1"
+    assert (shelf.take(2.9), shelf.backlog.due_at()) == (None, 3.0)
+    assert shelf.take(3.0) == "c1"
 
 
 def test_without_coalescing_an_items_changes_go_one_by_one() -> None:
