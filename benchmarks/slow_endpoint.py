@@ -8,7 +8,6 @@ the machine with what is measured.
 import asyncio
 import json
 import re
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 
 import orjson
 
+from benchmarks.child_server import open_child_server
 from consumer.attributes import RESERVED
 
 _ANSWER_SECONDS = 0.005
@@ -51,18 +51,8 @@ class SlowEndpoint:
 @contextmanager
 def open_slow_endpoint(behaviour: str = "writes") -> Iterator[SlowEndpoint]:
     """Start it; `behaviour`: writes, fails (a 500 for each call) or hangs (never an answer)."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.slow_endpoint", behaviour],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as child:
-        if child.stdin is None or child.stdout is None:
-            raise TypeError("the child has no pipes")
-        try:
-            yield SlowEndpoint(f"http://127.0.0.1:{int(child.stdout.readline())}")
-        finally:
-            child.stdin.close()
+    with open_child_server("benchmarks.slow_endpoint", behaviour) as port:
+        yield SlowEndpoint(f"http://127.0.0.1:{port}")
 
 
 class _Connection(asyncio.Protocol):

@@ -5,13 +5,14 @@ millisecond, which is what a statement per record waits for and a batch does not
 """
 
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
+
+from benchmarks.child_server import open_child_server
 
 ROUND_TRIP_SECONDS = 0.001
 
@@ -22,19 +23,8 @@ _CHUNK_BYTES = 2**18
 def at_a_distance(url: str) -> Iterator[str]:
     """The address by which a server on 127.0.0.1 is reached with ROUND_TRIP_SECONDS more to each answer."""
     parts = urlsplit(url)
-    with subprocess.Popen(
-        [sys.executable, "-m", __name__, str(parts.port)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as child:
-        if child.stdin is None or child.stdout is None:
-            raise TypeError("the child has no pipes")
-        try:
-            port = int(child.stdout.readline())
-            yield parts._replace(netloc=parts.netloc.replace(str(parts.port), str(port))).geturl()
-        finally:
-            child.stdin.close()
+    with open_child_server(__name__, str(parts.port)) as port:
+        yield parts._replace(netloc=parts.netloc.replace(str(parts.port), str(port))).geturl()
 
 
 def _serve(server_port: int) -> None:

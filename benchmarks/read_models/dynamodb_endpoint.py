@@ -5,7 +5,6 @@ the tests hold to the documentation.
 """
 
 import asyncio
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 import orjson
 from aiohttp import web
 
+from benchmarks.child_server import open_child_server
 from consumer.errors import Rejected
 from tests.support.in_memory_dynamodb import CANCELLED, CONDITION_FAILED, InMemoryDynamoDB, Table
 
@@ -23,18 +23,8 @@ _CONTENT_TYPE = "application/x-amz-json-1.0"
 @contextmanager
 def open_dynamodb_endpoint(**keys: str) -> Iterator[str]:
     """Start it with tables, each with its one key attribute; gives its address."""
-    with subprocess.Popen(
-        [sys.executable, "-m", __name__, orjson.dumps(keys).decode()],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as child:
-        if child.stdin is None or child.stdout is None:
-            raise TypeError("the child has no pipes")
-        try:
-            yield f"http://127.0.0.1:{int(child.stdout.readline())}"
-        finally:
-            child.stdin.close()
+    with open_child_server(__name__, orjson.dumps(keys).decode()) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 class _Endpoint:
