@@ -130,8 +130,10 @@ class IndexSink:
         """Judge by the marks; `lost` gets what is older than a change that searched, or ties with it."""
         if self._documents.has_one:
             return
-        marks = [self._documents.mark(write.item, write.stamp) for write in writes]
-        for place, (write, found) in enumerate(zip(writes, await self._look(marks), strict=True)):
+        asking = [place for place, write in enumerate(writes) if _asks_for_any(write.desired)]
+        marks = [self._documents.mark(writes[place].item, writes[place].stamp) for place in asking]
+        for place, found in zip(asking, await self._look(marks), strict=True):
+            write = writes[place]
             if isinstance(found, Outcome):
                 lost[place] = found
             elif found is not None and judge_settled(found, write.stamp) is Verdict.STALE:
@@ -226,6 +228,11 @@ class IndexSink:
                 " not ours), at a version as high as ours; delete it, or choose another index"
             )
             return failed(Rejected(message, code="ForeignRow", by_store=True))
+
+
+def _asks_for_any(desired: Desired) -> bool:
+    """Whether it asks for documents, or for tombstones."""
+    return bool(desired.rows or desired.leaves) or desired.spared is not None
 
 
 def _judged(held: Stamp | Outcome | None, stamp: Stamp) -> Written | None:
