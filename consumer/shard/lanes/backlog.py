@@ -214,24 +214,27 @@ class Backlog:
         ends = (self._filling_since or 0.0) + self._window
         if len(ready) < limit and now < ends and not self._is_hurried:
             return []
-        tickets = ready.take(limit, self._batch_size, self._waiting)
+        lines = ready.take(limit, self._batch_size, self._waiting)
         self._filling_since = now if ready else None
         self._is_hurried = self._is_hurried and bool(ready)
-        return self._grouped(tickets)
+        return self._groups_of(lines)
 
     def _grouped(self, tickets: list[Ticket]) -> list[list[Ticket]]:
-        """A group for each change to be delivered; what can't be taken with its item's first waits."""
-        if not self._coalesces or len({ticket[1].item for ticket in tickets}) == len(tickets):
+        if not self._coalesces:
             return [[ticket] for ticket in tickets]
         by_item: dict[str, list[Ticket]] = {}
         for ticket in tickets:
             by_item.setdefault(ticket[1].item, []).append(ticket)
+        return self._groups_of(list(by_item.values()))
+
+    def _groups_of(self, lines: list[list[Ticket]]) -> list[list[Ticket]]:
+        """A group for each change to be delivered; what can't be taken with its item's first waits."""
         groups: list[list[Ticket]] = []
-        for group in by_item.values():
-            size = self._run_of(group)
-            groups.append(group[:size])
-            if size < len(group):
-                self.hold(group[size:])
+        for line in lines:
+            size = 1 if len(line) == 1 else self._run_of(line)
+            if size < len(line):
+                self.hold(line[size:])
+            groups.append(line[:size] if size < len(line) else line)
         return groups
 
     def _run_of(self, tickets: Sequence[Ticket]) -> int:

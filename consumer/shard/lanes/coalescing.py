@@ -8,11 +8,15 @@ one that the processor wants to see by itself.
 """
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from consumer.record import ChangeRecord, EventName
 
 StandsAlone = Callable[[ChangeRecord], bool]
 """Which changes are never taken as one with others."""
+
+
+_MICROS = attrgetter("micros")
 
 
 def leading_run(changes: Sequence[ChangeRecord], stands_alone: StandsAlone | None = None) -> int:
@@ -39,7 +43,7 @@ def coalesce(changes: Sequence[ChangeRecord]) -> ChangeRecord:
 
     First and last are by version, whatever the order in the stream.
     """
-    ordered = sorted(changes, key=lambda change: change.micros)
+    ordered = sorted(changes, key=_MICROS)
     first, last = ordered[0], ordered[-1]
     images = [image for change in ordered for image in (change.old_image, change.new_image)]
     return ChangeRecord(

@@ -27,8 +27,8 @@ class Ready:
         """How many records there are."""
         return len(self.came) + self._in_lines
 
-    def take(self, limit: int, most: int, waiting: HeldItems) -> list[Ticket]:
-        """Take the next records out; those of items that wait join their queues instead.
+    def take(self, limit: int, most: int, waiting: HeldItems) -> list[list[Ticket]]:
+        """Take the next records out, together those of one item; those of items that wait join their queues.
 
         Args:
             limit: of how many records, or by item, of how many items.
@@ -42,29 +42,34 @@ class Ready:
         while came and len(taken) < limit:
             count = min(len(came), limit - len(taken))
             taken += waiting.free([came.popleft() for _ in range(count)])
-        return taken
+        return [[ticket] for ticket in taken]
 
-    def _take_by_item(self, limit: int, most: int, waiting: HeldItems) -> list[Ticket]:
+    def _take_by_item(self, limit: int, most: int, waiting: HeldItems) -> list[list[Ticket]]:
         self._line_up()
-        taken: list[Ticket] = []
+        taken: list[list[Ticket]] = []
         for item in list(self._lines):
             line = self._lines[item]
-            part = line[:most]
-            self._in_lines -= len(part)
-            if len(part) < len(line):
+            if len(line) > most:
                 self._lines[item] = line[most:]
+                line = line[:most]
             else:
                 del self._lines[item]
-            free = waiting.free(part)
-            taken += free
-            limit -= bool(free)
-            if not limit:
+            self._in_lines -= len(line)
+            free = waiting.free(line)
+            if free:
+                taken.append(free)
+            if len(taken) == limit:
                 break
         return taken
 
     def _line_up(self) -> None:
         lines = self._lines
         for ticket in self.came:
-            lines.setdefault(ticket[1].item, []).append(ticket)
+            item = ticket[1].item
+            line = lines.get(item)
+            if line is None:
+                lines[item] = [ticket]
+            else:
+                line.append(ticket)
         self._in_lines += len(self.came)
         self.came.clear()
