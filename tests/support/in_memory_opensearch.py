@@ -33,6 +33,8 @@ class InMemoryOpenSearch:
     def __init__(self, documents: dict[str, Kept] | None = None, pause: Pause = _at_once) -> None:
         self.documents: dict[str, Kept] = {} if documents is None else documents
         self.calls: list[str] = []
+        self.away: set[str] = set()
+        """Ids of a shard that no search can ask: it leaves them out, or fails where it may not."""
         self._searchable = dict(self.documents)
         self._pause = pause
 
@@ -55,6 +57,8 @@ class InMemoryOpenSearch:
             "_refresh": self._refresh,
             "_search": self._search,
         }
+        if what == "_search" and self.away and (query or {}).get("allow_partial_search_results") == "false":
+            return Answer(503, {"error": {"type": "search_phase_execution_exception"}})
         answer = carry_out[what](body)
         await self._pause(what)
         return Answer(200, answer)
@@ -87,13 +91,14 @@ class InMemoryOpenSearch:
         return {"_shards": {"failed": 0}}
 
     def _search(self, body: bytes) -> object:
-        """As of the last refresh: what one term finds, and another leaves out."""
+        """As of the last refresh: what one term finds, but for another and some ids."""
         asked = orjson.loads(body)
-        ((has,), (lacks,)) = asked["query"]["bool"]["filter"], asked["query"]["bool"]["must_not"]
+        ((has,), (lacks, others)) = asked["query"]["bool"]["filter"], asked["query"]["bool"]["must_not"]
+        hidden = self.away | set(others["ids"]["values"])
         found = [
             name
             for name, document in self._searchable.items()
-            if _matches(document.source, has) and not _matches(document.source, lacks)
+            if name not in hidden and _matches(document.source, has) and not _matches(document.source, lacks)
         ]
         # By filter_path nothing is left of an answer that found nothing.
         return {"hits": {"hits": [{"_id": name} for name in found[: asked["size"]]]}} if found else {}

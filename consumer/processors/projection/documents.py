@@ -101,7 +101,7 @@ class Documents:
     ) -> Iterator[Part]:
         """What makes the index hold of an item what it should: its rows, and tombstones of those it had.
 
-        `found`: the ids of what the index holds of the item, where `desired` has `spared`.
+        `found`: the ids of what has to go besides, where `desired` has `spared`.
         """
         version = version_of(stamp)
         for row in desired.rows:
@@ -112,18 +112,22 @@ class Documents:
             }
             yield Part(Document(self.id_of(row.key, item), version, _ENCODER.encode(body)), stamp, way)
         leaves = {self.id_of(key, item) for key in desired.leaves}
-        leaves |= set(found) - {self.id_of(key, item) for key in desired.spared or ()}
+        leaves |= set(found)
         for name in sorted(leaves):
             yield Part(self._tombstone(name, item, stamp), stamp, way)
         if desired.spared is not None:
             yield self.mark(item, stamp)._replace(way=way)
 
-    def query(self, item: str) -> object:
-        """What finds the documents that the index holds of an item, but for tombstones."""
+    def query(self, item: str, spared: Iterable[Image]) -> object:
+        """What finds the documents that an index holds of an item, but for tombstones and what may stay.
+
+        A search finds so many and no more: what has these keys must not take the place of what has to go.
+        """
+        stay = sorted(self.id_of(key, item) for key in spared)
         return {
             "bool": {
                 "filter": [{"term": {f"{RESERVED}.o": item}}],
-                "must_not": [{"term": {f"{RESERVED}.gone": True}}],
+                "must_not": [{"term": {f"{RESERVED}.gone": True}}, {"ids": {"values": stay}}],
             }
         }
 

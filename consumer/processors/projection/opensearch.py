@@ -109,19 +109,19 @@ class IndexSink:
     async def _find(
         self, writes: Sequence[Write[Desired]], lost: dict[int, Written]
     ) -> dict[int, Sequence[str]]:
-        """By place, what the index holds of items whose images do not tell; `lost` gets who must wait."""
-        asking = [
-            place
+        """By place, what has to go of items whose images do not tell; `lost` gets who must wait."""
+        asking = {
+            place: self._documents.query(write.item, write.desired.spared)
             for place, write in enumerate(writes)
             if write.desired.spared is not None and place not in lost
-        ]
+        }
         found: dict[int, Sequence[str]] = {}
         if not asking:
             return found
         try:
             await self._index.refresh()
-            for place in asking:
-                found[place] = await self._index.find(self._documents.query(writes[place].item))
+            for place, query in asking.items():
+                found[place] = await self._index.find(query)
         except Unavailable as error:
             lost |= {place: failed(error) for place in asking if place not in found}
         return found

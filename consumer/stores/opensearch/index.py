@@ -170,12 +170,16 @@ class Index:
         """The ids of documents that a query finds, MOST_FOUND of them at most.
 
         Raises:
-            Unavailable: there is no telling.
+            Unavailable: there is no telling, nor where a shard alone is away: OpenSearch would leave it out.
         """
         answer = await self._cluster.call(
             "POST",
             f"{self._path}/_search",
-            {"filter_path": "hits.hits._id", "preference": "_primary"},
+            {
+                "filter_path": "hits.hits._id",
+                "preference": "_primary",
+                "allow_partial_search_results": "false",
+            },
             body=_ENCODER.encode({"query": query, "size": MOST_FOUND, "_source": False}),
         )
         return [hit.id for hit in _as(_Search, answer).hits.hits]

@@ -96,3 +96,16 @@ async def test_numbers_keep_their_digits_sets_are_lists_and_binary_is_text(world
     assert await world.shown() == {
         "o-1": {"id": "o-1", "n": int(digits), "s": ["a", "b"], "b": "AAE="},
     }
+
+
+async def test_what_an_item_had_before_an_image_that_could_not_be_mapped_goes_but_for_what_may_stay(
+    world: World,
+) -> None:
+    processor = world.processor(**LINES)  # type: ignore[arg-type]  # settings as in the file
+    first, last = order(a="1", b="2", c="3"), order(b="5")
+    twice: Image = {**first, "lines": {"L": [{"M": {"sku": {"S": "d"}, "qty": {"N": "4"}}}] * 2}}
+    outcomes = await processor.process([change(None, first, 1)])
+    outcomes += await processor.process([change(first, twice, 2)])
+    outcomes += await processor.process([change(twice, last, 3)])
+    assert [outcome.kind for outcome in outcomes] == ["applied", "failed", "applied"]
+    assert await world.shown() == {"o-1|b": line("b", 5)}

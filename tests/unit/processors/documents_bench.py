@@ -53,10 +53,12 @@ class World:
         self._settings = settings
         self.calls: list[str] = []
         """What the last processor asked the index for."""
+        self.away: set[str] = set()
+        """Ids that none of its searches finds, for their shard is away."""
 
     def processor(self, halt: Pause | None = None) -> GatedProcessor[Desired]:
         cluster = InMemoryOpenSearch(self._documents, halt) if halt else InMemoryOpenSearch(self._documents)
-        self.calls = cluster.calls
+        self.calls, self.away = cluster.calls, cluster.away
         index = Index(cluster, "view")
         store = Store(opensearch=OpenSearchIndex(url="http://there", index="view"))
         settings = Projection.model_validate({"store": store, **self._settings})

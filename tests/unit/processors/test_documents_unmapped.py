@@ -124,3 +124,31 @@ async def test_an_item_with_more_documents_than_a_search_finds_waits_until_all_a
         assert len(world.shown()) == left
     assert await bring(processor, gone) == [APPLIED]
     assert world.shown() == {}
+
+
+async def test_an_item_with_more_documents_than_a_search_finds_goes_on_where_those_are_to_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(LETTERS)
+    processor = world.processor()
+    await bring(processor, change(None, "abxy"))
+    assert await rejected(processor, change("abxy", "ff", later=1))
+    monkeypatch.setattr(opensearch, "MOST_FOUND", 3)
+    monkeypatch.setattr("consumer.stores.opensearch.index.MOST_FOUND", 3)
+    assert await bring(processor, change("ff", "abcd", later=2)) == [APPLIED]
+    assert world.shown() == dict.fromkeys("abcd", "abcd")
+
+
+async def test_an_item_waits_while_a_shard_is_away_that_may_hold_what_has_to_go() -> None:
+    world = World(LETTERS)
+    processor = world.processor()
+    await bring(processor, change(None, "ab"))
+    assert await rejected(processor, change("ab", "ff", later=1))
+    world.away.add("a|x")
+    gone = change("ff", None, later=2)
+    (outcome,) = await bring(processor, gone)
+    assert isinstance(outcome.error, Unavailable)
+    assert set(world.shown()) == {"a", "b"}
+    world.away.clear()
+    assert await bring(processor, gone) == [APPLIED]
+    assert world.shown() == {}
