@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from consumer.errors import SettingsError
 from consumer.settings.clusters import read_address, region_of
@@ -46,7 +46,7 @@ def _of_postgresql(url: str) -> str | None:
 def _parameters(url: str) -> set[str] | None:
     """Names of what an address says; None where it is none. The rest only libpq knows."""
     if _URI.match(url):
-        given = {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
+        given = {name for name, _ in parse_qsl(url.partition("?")[2], keep_blank_values=True)}
         return given | {"password"} if _URI_WITH_PASSWORD.match(url) else given
     parts = list(_PART.finditer(url))
     return None if "".join(part[0] for part in parts) != url else {part[1] for part in parts}

@@ -61,6 +61,8 @@ def sums(store: str, name: str = "sums", add: str = "orders") -> str:
         "postgresql://db.example.com/shop?sslpassword=secret",
         "host=db.example.com password=secret",
         "host=db.example.com user=me password = 'se cret'",
+        "postgresql://me:[secret@db.example.com/shop",
+        "postgresql://me@[::1/shop?password=secret",
     ],
 )
 def test_a_password_in_a_postgresql_address_is_refused(tmp_path: Path, url: str) -> None:
