@@ -84,8 +84,24 @@ def owner_of(application: str, processor: Processor, target: TableFacts) -> Owne
     )
 
 
+def stranger(found: Owner | None, ours: Owner, past: Past) -> str | None:
+    """Why a ledger, even one without entries, can't be this processor's; None: nobody else has begun with it.
+
+    Each of two would take for its own what the other has written since, and its rows would lack that.
+    """
+    if found is None or (
+        found.processor == ours.processor and found.application in (ours.application, *past.rebuilds)
+    ):
+        return None
+    return (
+        f"it belongs to processor {found.processor!r} of application {found.application!r}; set `ledger` to"
+        " another name, and take another table; or, if that one is gone, delete the ledger together with its"
+        " rows"
+    )
+
+
 def refusal(found: Owner | None, ours: Owner, past: Past, *, starts_here: bool) -> str | None:
-    """Why a ledger that has entries can't be this processor's; None: it can.
+    """Why a ledger that has entries, and is no stranger's, can't be this processor's; None: it can.
 
     Args:
         found: whose it says it is; None: it was made before ledgers said so.
@@ -103,11 +119,6 @@ def refusal(found: Owner | None, ours: Owner, past: Past, *, starts_here: bool) 
             "it has entries and does not say whose they are, since an earlier version made it. If they are"
             " this processor's, start it once in its own application, without `start_here`, by the settings"
             " it ran with; else set `ledger` to another name, or delete it together with its rows"
-        )
-    if found.processor != ours.processor or found.application not in (ours.application, *past.rebuilds):
-        return (
-            f"it belongs to processor {found.processor!r} of application {found.application!r}; set `ledger`"
-            " to another name, and take another table"
         )
     if found.rows != ours.rows:
         return f"its entries tell of {found.rows}, and not of {ours.rows}; set that back, or {rebuild}"
@@ -163,15 +174,16 @@ class Ledger:
 
     async def _look(self, ours: Owner, past: Past, *, starts_here: bool) -> tuple[Owner | None, str | None]:
         """Whose it says it is, and what is wrong with that."""
+        found: Owner | None = None
         try:
             found = await self._read()
-            if found == ours or not await self._has_entries():
+            if found == ours:
                 return found, None
+            problem = stranger(found, ours, past)
+            if problem is None and await self._has_entries():
+                problem = refusal(found, ours, past, starts_here=starts_here)
         except _DeniedError as denied:
-            problem: str | None = f"not allowed to look whose it is; allow dynamodb:{denied} on it"
-            found = None
-        else:
-            problem = refusal(found, ours, past, starts_here=starts_here)
+            problem = f"not allowed to look whose it is; allow dynamodb:{denied} on it"
         return found, None if problem is None else f"ledger table {self._name!r}: {problem}"
 
     async def _read(self) -> Owner | None:

@@ -226,10 +226,24 @@ class Late:
         return await self._real.call(operation, request, expect=expect)
 
 
-def test_whose_a_ledger_is_is_told_before_what_is_in_it() -> None:
-    for other in (replace(OURS, processor="lines"), replace(OURS, application="other")):
-        reason = refusal(replace(other, table="lines"), OURS, NO_PAST, starts_here=True)
-        assert f"belongs to processor {other.processor!r} of application {other.application!r}" in str(reason)
+@pytest.mark.parametrize(
+    "other", [{"processor": "lines"}, {"application": "other"}], ids=["another processor", "application"]
+)
+async def test_who_has_begun_with_a_ledger_keeps_it_before_anything_is_written(
+    ledgered: Ledgered, other: Mapping[str, Any]
+) -> None:
+    dynamodb = ledgered.starter.stores.aws.client("dynamodb", REGION)
+    await make_ledger(dynamodb, ledgered.ledger)
+    ledger = Ledger(dynamodb, ledgered.ledger)
+    first = replace(OURS, table="lines", **other)
+    await ledger.keep(first, NO_PAST, starts_here=False)
+    before = ledgered.owner()
+
+    for starts_here in (False, True):
+        with pytest.raises(SettingsError, match=f"{first.processor!r} of application {first.application!r}"):
+            await ledger.keep(OURS, NO_PAST, starts_here=starts_here)
+
+    assert ledgered.owner() == before
 
 
 @pytest.mark.parametrize(
