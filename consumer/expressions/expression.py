@@ -46,8 +46,6 @@ class Expression:
         self.roots = tuple(dict.fromkeys(_roots(self._compiled.parsed)))
         """The names that it looks up in the scope itself, such as `new`, in the order of the text."""
         self.is_literal = self._compiled.parsed["type"] == "literal"
-        """Whether it is a value itself, whatever the scope."""
-        self.is_literal = self._compiled.parsed["type"] == "literal"
         """Whether it is one value, such as 'x' or `1`, whatever the scope."""
 
     def search(self, scope: Mapping[str, Plain]) -> Plain:
