@@ -114,7 +114,7 @@ class _ElementScope(Scope):
 class Value:
     """A compiled expression that gives a value."""
 
-    __slots__ = ("_expression", "_literal", "path", "text")
+    __slots__ = ("_expression", "_literal", "path", "roots", "text")
 
     def __init__(self, text: str) -> None:
         """Compile it.
@@ -124,6 +124,8 @@ class Value:
         """
         self.text = text
         self._expression = Expression(text)
+        self.roots = self._expression.roots
+        """What it looks into."""
         path = self._expression.path
         # The event is no image: there is nothing to copy from it as it is. Nor is a bare root.
         is_copied = (

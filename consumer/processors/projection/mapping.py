@@ -8,7 +8,7 @@ import msgspec
 from consumer.attributes import NO_IMAGE_DIGEST, RESERVED, Plain, decode_image, digest, image_to_plain
 from consumer.errors import Rejected, SettingsError
 from consumer.processors.keys import check_key_value, key_text
-from consumer.processors.scope import Event, Keys, Membership, Scope, Value, new_image
+from consumer.processors.scope import Event, Membership, Scope, Value, new_image
 from consumer.record import AttributeValue, ChangeRecord, Image
 from consumer.settings.base import WHOLE
 from consumer.settings.model import Projection
@@ -76,14 +76,13 @@ class ProjectionMapping:
         self._form = form
         self._has_ledger = has_ledger
         self._is_fixed = self._for_each is None and all(map(_source_key, self._key.values()))
-        sees_change = [any(root in text for root in ("old", "event")) for text in (fields or {}).values()]
-        self._sees_change = any(sees_change)
+        values = (self._fields or {}).values()
+        self._sees_change = any("old" in value.text or "event" in value.text for value in values)
         # A plain path leads somewhere or nowhere; only what is computed can find fault with an earlier image.
-        self._computed = [
-            value
-            for value, sees in zip((self._fields or {}).values(), sees_change, strict=True)
-            if value.path is None and not sees
-        ]
+        computed = [value for value in values if value.path is None]
+        self._computed = [value for value in computed if "old" not in value.roots]
+        # What is computed of the one before that, too: nobody can tell any more whether it found fault.
+        self._looks_back = len(self._computed) < len(computed)
         taken = {RESERVED, *self._key} & set(fields or {})
         if taken:
             message = f"fields: {min(taken)!r} is already part of the row; give the field another name"
@@ -203,9 +202,11 @@ class ProjectionMapping:
         if self._has_ledger or self._is_fixed:
             return _Had(had)
         is_all = True
-        for image in images:
+        for image in filter(None, images):
+            if self._looks_back:
+                is_all = False
             try:
-                keys = self._keys_of_earlier(change.keys, image) if image else []
+                keys = self._keys_of_earlier(change, image)
                 texts = [key_text(list(key.values())) for key in keys]
                 had |= zip(texts, keys, strict=True)
                 _see_that_keys_differ(texts)
@@ -213,16 +214,16 @@ class ProjectionMapping:
                 is_all = False
         return _Had(had, is_all)
 
-    def _keys_of_earlier(self, keys: Keys, raw: msgspec.Raw) -> list[Image]:
+    def _keys_of_earlier(self, change: ChangeRecord, raw: msgspec.Raw) -> list[Image]:
         """The keys of the rows an earlier image had.
 
         Raises:
             Rejected: it can't be mapped, and so never had any.
         """
         image = decode_image(raw)
-        scope = Scope(keys, image)
-        if not self._membership.holds(keys, image):
+        if not self._membership.holds(change.keys, image):
             return []
+        scope = Scope(change.keys, image, None, Event(change.event_name, change.table, change.micros))
         scopes = [scope] if self._for_each is None else list(scope.elements(self._for_each))
         for each in scopes:
             for field in self._computed:

@@ -14,6 +14,14 @@ from tests.unit.processors.documents_bench import LETTERS, MOVING, World, bring,
 
 DATED: Mapping[str, object] = {**MOVING, "fields": {"v": "new.v", "date": "iso_date(new.v)"}}
 INSIDE: Mapping[str, object] = {**MOVING, "when": "iso_date(new.v)"}
+EVENTFUL: Mapping[str, object] = {
+    **MOVING,
+    "fields": {"v": "new.v", "date": "concat(event.name, iso_date(new.v))"},
+}
+LOOKING_BACK: Mapping[str, object] = {
+    **MOVING,
+    "fields": {"v": "new.v", "date": "concat(old.v, iso_date(new.v))"},
+}
 
 unmappable = pytest.mark.parametrize(
     ("settings", "good", "bad", "better"),
@@ -22,6 +30,8 @@ unmappable = pytest.mark.parametrize(
         pytest.param(LETTERS, "ab", "cc", "bd", id="two elements had one key"),
         pytest.param(DATED, "2026-01-01", "soon", "2026-01-02", id="a field could not be computed"),
         pytest.param(INSIDE, "2026-01-01", "soon", "2026-01-02", id="nobody knows whether it belonged"),
+        pytest.param(EVENTFUL, "2026-01-01", "soon", "2026-01-02", id="nor of the event"),
+        pytest.param(LOOKING_BACK, "2026-01-01", "soon", "2026-01-02", id="nor of the image before"),
     ],
 )
 
@@ -100,8 +110,27 @@ async def test_what_it_had_before_does_not_come_back_late_within_the_tick(
     assert set(world.shown().values()) == {better}
 
 
-async def test_an_item_whose_images_tell_everything_is_not_searched_for() -> None:
-    world = World(LETTERS)
+async def test_what_it_had_before_an_image_that_found_fault_with_the_one_before_it_goes_too() -> None:
+    world = World({**MOVING, "fields": {"v": "new.v", "date": "iso_date(old.v)"}})
+    processor = world.processor()
+    first, soon, last = "2026-01-01", "soon", "2026-01-02"
+    assert await bring(processor, change(None, first), change(first, soon, later=1)) == [APPLIED, APPLIED]
+    assert await rejected(processor, change(soon, last, later=2))
+    assert set(world.shown()) == {soon}
+    assert await bring(processor, change(last, None, later=3)) == [APPLIED]
+    assert world.shown() == {}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"v": "new.v"},
+        {"v": "new.v", "was": "old.v", "at": "iso_date(event.time)", "sold": "concat(new.v, new.sold)"},
+    ],
+    ids=["of the item", "of the change"],
+)
+async def test_an_item_whose_images_tell_everything_is_not_searched_for(fields: Mapping[str, str]) -> None:
+    world = World({**LETTERS, "fields": fields})
     processor = world.processor()
     await bring(processor, change(None, "ab"), change("ab", "bc", later=1), change("bc", None, later=2))
     assert "_search" not in world.calls
