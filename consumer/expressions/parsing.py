@@ -30,7 +30,7 @@ def parse(text: str) -> ParsedResult:
     """
     try:
         tree = exact_tree(text)
-        _check(tree)
+        _check({"type": "whole", "children": [tree]})
     except (ValueError, RecursionError) as error:
         message = f"{text!r} is not a JMESPath expression: {' '.join(str(error).split())}{_hint(error)}"
         raise SettingsError(message) from error
@@ -49,9 +49,18 @@ def _check(node: Node) -> None:
         _check_call(node["value"], len(node["children"]))
     if node["type"] == "slice" and node["children"][_STEP] == 0:
         raise JMESPathError("a slice's step can't be zero")
-    for child in node["children"]:
+    for place, child in enumerate(node["children"]):
         if isinstance(child, dict):
+            if child["type"] == "expref" and not _takes_reference(node, place):
+                raise JMESPathError("`&` gives no value; it says by what sort_by, min_by, max_by or map go")
             _check(child)
+
+
+def _takes_reference(node: Node, place: int) -> bool:
+    if node["type"] != "function_expression":
+        return False
+    signature = FUNCTIONS.FUNCTION_TABLE[node["value"]]["signature"]
+    return "expref" in signature[min(place, len(signature) - 1)]["types"]
 
 
 def _check_call(name: str, given: int) -> None:
