@@ -29,6 +29,9 @@ MOST_DOCUMENTS = 1_000
 MOST_FOUND = 1_000
 """By one search; an index lets through ten times that, unless somebody lowered `index.max_result_window`."""
 
+_ANSWER = "items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
+"""The part of a bulk's answer that is read."""
+
 
 def write_alias(index: str) -> str:
     """The alias through which an index is written.
